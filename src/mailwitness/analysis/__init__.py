@@ -1,0 +1,1 @@
+"""A question is one .sql file and one function."""

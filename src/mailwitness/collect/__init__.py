@@ -1,0 +1,1 @@
+"""Live intake: bookmarks move only after the data is durable."""

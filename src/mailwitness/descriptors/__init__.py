@@ -1,0 +1,1 @@
+"""Security descriptors: binary and SDDL, their difference, and the names of rights."""

@@ -1,0 +1,1 @@
+"""Identities, groups and closures; LDAP and LDIF snapshots."""

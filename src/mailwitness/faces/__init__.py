@@ -1,0 +1,1 @@
+"""Command line, console, reports: no logic."""

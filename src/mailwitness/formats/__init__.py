@@ -1,0 +1,1 @@
+"""Bytes to records, no meaning. Never silent: Record, Problem or Skipped."""

@@ -1,0 +1,1 @@
+"""Records to events: one module a source, found by its place."""

@@ -1,0 +1,1 @@
+"""The only writer: Delta Lake tables, Merkle log, checkpoints, anchors, evidence."""

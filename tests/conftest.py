@@ -1,0 +1,39 @@
+"""What every test may use: the real samples, the tests' own data, and the rule that CI skips no real part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT.parent / "shared" / "samples"
+DATA = ROOT / "tests" / "data"
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Return the folder of real evidence; the test skips, saying so, where it is absent."""
+    if not SAMPLES.is_dir():
+        pytest.skip(f"the samples folder is absent: {SAMPLES}")
+    return SAMPLES
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Turn a skip into a failure in CI: there every real part is there."""
+    report = yield
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where nothing may be skipped: {report.longrepr}"
+    return report
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the slow suites to their own make targets, unless asked for by -m."""
+    if "slow" in (config.getoption("-m") or ""):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
