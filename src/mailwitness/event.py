@@ -176,7 +176,7 @@ def windows_event_id(
     The time counts to the whole second (some forms know no more) and names without regard to case. `part` numbers
     the events of a record that says several things (0 first).
     """
-    seconds = occurred_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    seconds = instant(occurred_at)[:19] + "Z"
     identity: list[Any] = [
         "windows",
         organization,

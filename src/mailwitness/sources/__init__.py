@@ -1,1 +1,41 @@
-"""Records to events: one module a source, found by its place."""
+"""What a record means: one file a source, found by its module, not registered."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from typing import cast
+
+from mailwitness.event import Event, Problem
+from mailwitness.formats.interface import ExportRecord, Record, Wanted
+from mailwitness.sources.interface import Context, Source
+
+
+@cache
+def discover() -> tuple[Source, ...]:
+    """Return the sources of this package, by name: every module that says what it recognises."""
+    modules = (import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    return tuple(
+        sorted((cast("Source", module) for module in modules if hasattr(module, "recognise")), key=lambda s: s.NAME)
+    )
+
+
+def read(record: Record | ExportRecord, context: Context) -> Iterator[Event | Problem] | None:
+    """Return what the first source that recognises `record` reads in it, or None: the record is filtered."""
+    for source in discover():
+        if source.recognise(record):
+            return source.read(record, context)
+    return None
+
+
+@cache
+def wanted() -> Wanted:
+    """Return the event codes any source reads, for the fast path of the formats."""
+    codes: set[int] = set()
+    for source in discover():
+        of_source = getattr(source, "codes", None)
+        if of_source is not None:
+            codes |= of_source()
+    return Wanted(frozenset(codes))
