@@ -1,0 +1,1 @@
+"""The questions, one .sql file each: its first line says what it answers."""
