@@ -270,22 +270,23 @@ class Blob(msgspec.Struct, frozen=True):
 
 def fields_of(event: Event) -> dict[str, Any]:
     """Return the entry's fields of `event`: nulls and empties omitted, times as text, 64-bit integers as strings."""
-    fields: dict[str, Any] = {}
-    for name in event.__struct_fields__:
-        value = getattr(event, name)
-        if value is None or value == () or value is False:
-            continue
-        if isinstance(value, datetime):
-            value = instant(value)
-        elif name in _WIDE_INTEGERS:
-            value = str(value)
-        elif name == "items":
-            value = [msgspec.to_builtins(item) for item in value]
-        fields[name] = value
+    fields: dict[str, Any] = {
+        name: value
+        for name, value in zip(_NAMES, msgspec.structs.astuple(event), strict=True)
+        if value is not None and value is not False and value != ()
+    }
+    fields["occurred_at"] = instant(event.occurred_at)
+    fields["offset"] = str(event.offset)
+    if event.occurred_until_at is not None:
+        fields["occurred_until_at"] = instant(event.occurred_until_at)
+    if event.record_id is not None:
+        fields["record_id"] = str(event.record_id)
+    if event.items:
+        fields["items"] = [msgspec.to_builtins(item) for item in event.items]
     return fields
 
 
-_WIDE_INTEGERS = frozenset({"offset", "record_id"})
+_NAMES = Event.__struct_fields__
 _EVIDENCE_FIELDS = frozenset(
     {
         "event_id",
@@ -307,7 +308,11 @@ def content_digest(event: Event) -> bytes:
 
     Two records of one identity with different digests are a `conflict`.
     """
-    said = {name: value for name, value in fields_of(event).items() if name not in _EVIDENCE_FIELDS}
+    return _digest_of(fields_of(event))
+
+
+def _digest_of(fields: dict[str, Any]) -> bytes:
+    said = {name: value for name, value in fields.items() if name not in _EVIDENCE_FIELDS}
     return hashlib.sha256(canonical(said)).digest()
 
 
@@ -317,11 +322,22 @@ def entry_of(event: Event, raw: dict[str, Any], salt: str | None = None) -> tupl
     `raw` is the record as its format gave it (dicts, lists and strings). The largest values leave first, each
     replaced by `{"sha256": ..., "size": ...}`, until the entry is within ENTRY_LIMIT.
     """
-    fields = fields_of(event)
+    return _entry_of(fields_of(event), raw, salt)
+
+
+def _entry_of(fields: dict[str, Any], raw: dict[str, Any], salt: str | None) -> tuple[bytes, tuple[Blob, ...]]:
     fields["raw"] = raw
     if salt is not None:
         fields["salt"] = salt
     return bounded_entry(fields)
+
+
+def sealed_form(event: Event, raw: dict[str, Any], salt: str | None = None) -> tuple[bytes, bytes, tuple[Blob, ...]]:
+    """Return `entry_of` and `content_digest` of one event in one pass: entry, digest, blobs."""
+    fields = fields_of(event)
+    digest = _digest_of(fields)
+    entry, blobs = _entry_of(fields, raw, salt)
+    return entry, digest, blobs
 
 
 def bounded_entry(fields: dict[str, Any]) -> tuple[bytes, tuple[Blob, ...]]:
