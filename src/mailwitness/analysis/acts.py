@@ -1,0 +1,265 @@
+"""One act, one change: the records that tell of the same act are put together, in the order of what they prove.
+
+1. Directory values: the deleted and the added value of one operation (OpCorrelationID) are one act.
+2. Memberships join the directory's member value, object accesses and bare notices join the act they belong to: same
+   domain controller, same logon, same object, within two seconds.
+3. What is left stands for itself: an object access alone is a change whose values nobody recorded.
+4. Cmdlets join across hosts: same domain controller, object and right, within ten minutes plus the clocks' offset.
+
+Each witness is given once (assign.py), so two equal acts stay two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from mailwitness.analysis.assign import Row, assign
+from mailwitness.analysis.change import Act
+from mailwitness.analysis.names import names, same
+from mailwitness.analysis.roles import (
+    BARE_CHANGE,
+    DIRECTORY_VALUE,
+    MEMBERSHIP,
+    OBJECT_ACCESS,
+    STATEMENT,
+    role_of,
+)
+
+SAME_HOST = timedelta(seconds=2)
+ACROSS_HOSTS = timedelta(minutes=10)
+
+
+def assemble(
+    events: Iterable[Row], describe: Callable[[Act], None], across_hosts: timedelta = ACROSS_HOSTS
+) -> list[Act]:
+    """Return the acts that `events` (rows in order of time) tell of, each with all its witnesses.
+
+    `describe` fills the differences of an act with values; cmdlets are joined by them.
+    """
+    by_role: dict[str, list[Row]] = {}
+    for event in events:
+        by_role.setdefault(role_of(event), []).append(event)
+    acts = pair_values(by_role.get(DIRECTORY_VALUE, []))
+    for act in acts:
+        describe(act)
+    memberships = [Act(row, MEMBERSHIP) for row in by_role.get(MEMBERSHIP, [])]
+    acts = _join_members(memberships, acts)
+    accesses = assign(
+        OBJECT_ACCESS,
+        by_role.get(OBJECT_ACCESS, []),
+        [act for act in acts if act.main["object_guid"]],
+        witness_keys=_logon_and_object,
+        act_keys=lambda act: _logon_and_object(act.main),
+        window=SAME_HOST,
+        fits=_same_intent,
+    )
+    acts += _merge_accesses(accesses)
+    bare = _join_bare(by_role.get(BARE_CHANGE, []), acts)
+    acts += [Act(row, BARE_CHANGE) for row in bare]
+    acts += [Act(row, STATEMENT) for row in by_role.get(STATEMENT, [])]
+    for role in ("cmdlet", "admin_audit", "unified_audit"):
+        acts += _join_cmdlets(role, by_role.get(role, []), acts, across_hosts)
+    acts.sort(key=lambda act: (act.main["occurred_at"], act.main["event_id"]))
+    return acts
+
+
+def pair_values(values: list[Row]) -> list[Act]:
+    """Return one act for each deleted and added value of one operation, attribute and object.
+
+    Values that say membership or a single delegate are acts of their own; a descriptor or a single value comes as
+    a pair of which either half may be missing.
+    """
+    acts: list[Act] = []
+    open_pairs: dict[tuple[Any, ...], Act] = {}
+    for row in values:
+        if row["kind"] == "membership" or row["trustee_name"] or row["trustee_sid"]:
+            acts.append(Act(row, DIRECTORY_VALUE, before=row["before"], after=row["after"]))
+            continue
+        key = (
+            row["computer"],
+            row["op_correlation_id"],
+            row["object_guid"] or row["object_dn"],
+            (row["attribute"] or "").casefold(),
+        )
+        act = open_pairs.get(key)
+        if act is None or _collides(act, row):
+            act = Act(row, DIRECTORY_VALUE, before=row["before"], after=row["after"])
+            open_pairs[key] = act
+            acts.append(act)
+            continue
+        act.joined.append((DIRECTORY_VALUE, row))
+        if row["after"] is not None:
+            act.joined[-1] = (DIRECTORY_VALUE, act.main)
+            act.main, act.after = row, row["after"]
+        else:
+            act.before = row["before"]
+    return acts
+
+
+def _collides(act: Act, row: Row) -> bool:
+    """A second added (or deleted) value of the same attribute belongs to the next pair."""
+    return (act.after is not None and row["after"] is not None) or (
+        act.before is not None and row["before"] is not None
+    )
+
+
+def _logon(row: Row) -> tuple[Any, Any]:
+    return (row["computer"] or "").casefold(), row["logon_id"]
+
+
+def _logon_and_object(row: Row) -> Iterable[tuple[Any, ...]]:
+    if row["logon_id"] and row["object_guid"]:
+        yield (*_logon(row), row["object_guid"].casefold())
+
+
+def _same_intent(row: Row, act: Act) -> bool:
+    """A refused access does not witness an act that was done."""
+    return bool(row["outcome"] == act.main["outcome"] or "unknown" in (row["outcome"], act.main["outcome"]))
+
+
+def _join_members(memberships: list[Act], values: list[Act]) -> list[Act]:
+    """Join the directory's member values to the membership events, and return all acts."""
+
+    def member(row: Row) -> Iterable[tuple[Any, ...]]:
+        name = row["trustee_name"] or row["trustee_sid"]
+        if row["logon_id"] and name:
+            yield (*_logon(row), row["action"], name.casefold())
+
+    directory = {id(act.main): act for act in values if act.main["kind"] == "membership"}
+    left = assign(
+        DIRECTORY_VALUE,
+        [act.main for act in directory.values()],
+        memberships,
+        witness_keys=member,
+        act_keys=lambda act: member(act.main),
+        window=SAME_HOST,
+    )
+    kept = {id(row) for row in left}
+    for act in memberships:  # the directory's value knows the object the SAM's event lacks
+        for role, row in act.joined:
+            if role == DIRECTORY_VALUE:
+                act.main = {**act.main, **{k: row[k] for k in _OBJECT if act.main[k] is None and row[k]}}
+    return memberships + [act for key, act in ((id(a.main), a) for a in values) if key not in directory or key in kept]
+
+
+_OBJECT = ("object_dn", "object_guid", "object_class", "attribute")
+
+
+def _merge_accesses(rows: list[Row]) -> list[Act]:
+    """Several accesses of one logon to one object for the same rights within the window are one act."""
+    acts: list[Act] = []
+    last: dict[tuple[Any, ...], Act] = {}
+    for row in rows:
+        key = (*_logon(row), row["object_guid"], tuple(row["rights"] or ()), row["attribute"], row["outcome"])
+        act = last.get(key)
+        repeated = act is not None and row["event_code"] != act.main["event_code"]
+        if act is not None and repeated and row["occurred_at"] - act.main["occurred_at"] <= SAME_HOST:
+            act.joined.append((OBJECT_ACCESS, row))
+            continue
+        last[key] = act = Act(row, OBJECT_ACCESS)
+        acts.append(act)
+    return acts
+
+
+def _join_bare(rows: list[Row], acts: list[Act]) -> list[Row]:
+    """Join notices without content: by the name they share with the act first, then where only one act can be meant."""
+
+    def logon(row: Row) -> Iterable[tuple[Any, ...]]:
+        if row["logon_id"]:
+            yield _logon(row)
+
+    hosts = [act for act in acts if act.main["logon_id"]]
+    left = assign(
+        BARE_CHANGE,
+        rows,
+        hosts,
+        witness_keys=logon,
+        act_keys=lambda act: logon(act.main),
+        window=SAME_HOST,
+        fits=lambda row, act: _names_meet(row, act.main),
+    )
+    by_logon: dict[tuple[Any, Any], list[Act]] = {}
+    for act in hosts:
+        by_logon.setdefault(_logon(act.main), []).append(act)
+    alone = [
+        act
+        for act in hosts
+        if act.role != MEMBERSHIP and not any(a is not act and _near(a, act) for a in by_logon[_logon(act.main)])
+    ]
+    return assign(
+        BARE_CHANGE,
+        left,
+        alone,
+        witness_keys=logon,
+        act_keys=lambda act: logon(act.main),
+        window=SAME_HOST,
+    )
+
+
+def _near(left: Act, right: Act) -> bool:
+    distance: timedelta = abs(left.main["occurred_at"] - right.main["occurred_at"])
+    return distance <= 2 * SAME_HOST
+
+
+_NAMED = ("mailbox_ref", "object_dn", "group_name", "group_sid", "trustee_sid")
+
+
+def _names_meet(notice: Row, act: Row) -> bool:
+    mine: set[str] = set()
+    for field in _NAMED:
+        mine |= names(notice[field])
+    return any(mine & names(act[field]) for field in ("mailbox_ref", "object_dn", "group_name", "group_sid"))
+
+
+def _join_cmdlets(role: str, rows: list[Row], acts: list[Act], window: timedelta) -> list[Act]:
+    """Join cmdlet records to what the directory saw of them; return acts for those it saw nothing of."""
+
+    def target(row: Row) -> Iterable[tuple[str, str]]:
+        subjects = {n for field in ("mailbox_ref", "object_dn", "group_name") for n in names(row[field])}
+        return [(row["kind"], subject) for subject in sorted(subjects)]
+
+    def fits(row: Row, act: Act) -> bool:
+        if not _same_intent(row, act):
+            return False
+        host, through = act.main["computer"], row["through_server"]
+        if act.role in (DIRECTORY_VALUE, OBJECT_ACCESS, MEMBERSHIP) and through and host and not _host(through, host):
+            return False
+        return _rights_meet(row, act) and _trustees_meet(row, act)
+
+    left = assign(
+        role,
+        rows,
+        [act for act in acts if act.role != BARE_CHANGE],
+        witness_keys=target,
+        act_keys=lambda act: target(act.main),
+        window=window,
+        fits=fits,
+    )
+    return [Act(row, role) for row in left]
+
+
+def _host(left: str, right: str) -> bool:
+    """Host names are equal, one of them perhaps without its domain."""
+    a, b = left.casefold(), right.casefold()
+    return a == b or a.split(".", 1)[0] == b.split(".", 1)[0]
+
+
+def _rights_meet(row: Row, act: Act) -> bool:
+    """Rights agree where both sides name any; the action agrees where a difference says which way it went."""
+    mine = set(row["rights"] or ())
+    theirs = {right for d in act.differences for right in d.rights} or set(act.main["rights"] or ())
+    if mine and theirs and not mine & theirs:
+        return False
+    actions = {d.action for d in act.differences}
+    return not actions or row["action"] in actions or row["action"] == "changed"
+
+
+def _trustees_meet(row: Row, act: Act) -> bool:
+    """Trustees agree where both sides name them in the same way; a SID against a name cannot contradict."""
+    if not row["trustee_name"]:
+        return True
+    named = [d.trustee_name for d in act.differences if d.trustee_name] or [act.main["trustee_name"]]
+    known = [name for name in named if name and not name.upper().startswith("S-1-")]
+    return not known or any(same(row["trustee_name"], name) for name in known)

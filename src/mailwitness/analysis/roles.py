@@ -1,0 +1,31 @@
+"""What an event can witness: the directory's own values, an access to an object, a bare notice, a cmdlet, a statement.
+
+Told from the event's fields and source alone, so that a new event id needs no word here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+CMDLET_SOURCES = {"exchange_cmdlets": "cmdlet", "admin_audit": "admin_audit", "unified_audit": "unified_audit"}
+
+DIRECTORY_VALUE = "directory_value"  # a value added or deleted (5136): carries what was before or after
+OBJECT_ACCESS = "object_access"  # rights exercised or requested on an object (4662, 566, 565): no values
+MEMBERSHIP = "membership"  # a member added or removed (4728 and its like)
+BARE_CHANGE = "bare_change"  # something changed, nothing said of what (an all-dash 4738, 642, 4735)
+STATEMENT = "statement"  # any other event: it says all there is itself
+
+
+def role_of(event: dict[str, Any]) -> str:
+    """Return what `event` (a row of the events table) can witness."""
+    if role := CMDLET_SOURCES.get(event["source"]):
+        return role
+    if event["op_correlation_id"]:
+        return DIRECTORY_VALUE
+    if event["kind"] == "membership":
+        return MEMBERSHIP
+    if event["object_guid"] and event["kind"] == "permission":
+        return OBJECT_ACCESS
+    if event["kind"] == "account" and event["action"] == "changed" and not (event["attribute"] or event["after"]):
+        return BARE_CHANGE
+    return STATEMENT
