@@ -1,0 +1,1 @@
+"""Writers of the real file formats, from the published format descriptions."""
