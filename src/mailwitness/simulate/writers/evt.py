@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from mailwitness.errors import UsageError
 from mailwitness.simulate.windows_record import WindowsRecord
 from mailwitness.simulate.writers.binary_values import sid_bytes, utf16
+from mailwitness.simulate.writers.record_writer import RecordWriter
 
 _HEADER = struct.Struct("<12I")
 _END = struct.Struct("<10I")
@@ -59,7 +59,7 @@ def evt_record(record: WindowsRecord) -> bytes:
     return body.ljust(size - 4, b"\0") + struct.pack("<I", size)
 
 
-class EvtWriter:
+class EvtWriter(RecordWriter):
     """Write one .evt file; a context manager. Records come in the order of their numbers, without holes.
 
     Without `capacity` the file grows and is written as it comes. With `capacity` (bytes, a multiple of 4) it is a ring:
@@ -71,8 +71,7 @@ class EvtWriter:
     ) -> None:
         if capacity is not None and (capacity % 4 or capacity < 0x400):  # noqa: PLR2004 - room for a few records
             raise UsageError(f"an event log of {capacity} bytes", remedy="give a multiple of 4, at least 1,024")
-        self.path = path
-        self.written = 0
+        super().__init__(path)
         self._dirty = dirty
         self._remnants = remnants
         self._file: BinaryIO = path.open("wb")
@@ -81,14 +80,6 @@ class EvtWriter:
         self._first: int | None = None
         self._last = 0
         self._file.write(bytes(_HEADER_SIZE))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def write(self, record: WindowsRecord) -> None:
         """Append a record."""
@@ -145,6 +136,7 @@ class _Ring:
         self._live: deque[tuple[int, int, int]] = deque()  # number, offset, bytes from offset on (over the end)
         self._wrapped = False
         self._free = capacity - _HEADER_SIZE
+        self._stale = (_HEADER_SIZE, _HEADER_SIZE, 1, 0)  # what the header of a running system still says
 
     def write(self, number: int, data: bytes) -> None:
         capacity = len(self._bytes)
@@ -170,6 +162,8 @@ class _Ring:
         self._wrapped = True
         rest = data[left:]
         self._bytes[_HEADER_SIZE : _HEADER_SIZE + len(rest)] = rest
+        if self._live:
+            self._stale = (self._live[0][1], _HEADER_SIZE + len(rest), self._live[-1][0] + 1, self._live[0][0])
         return _HEADER_SIZE + len(rest)
 
     def image(self, *, dirty: bool) -> bytes:
@@ -182,7 +176,7 @@ class _Ring:
         self._put(self._at, _end_record(oldest_at, self._at, following, oldest))
         flags = (_DIRTY if dirty else 0) | (_WRAPPED if self._wrapped else 0)
         if dirty:
-            head = _header(_HEADER_SIZE, _HEADER_SIZE, 1, 0, len(self._bytes), flags)
+            head = _header(*self._stale, len(self._bytes), flags)
         else:
             head = _header(oldest_at, self._at, following, oldest, len(self._bytes), flags)
         self._bytes[:_HEADER_SIZE] = head

@@ -12,40 +12,31 @@ import zlib
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from mailwitness.simulate.windows_record import WindowsRecord
 from mailwitness.simulate.writers.evtx_chunk import Chunk, SealedChunk
+from mailwitness.simulate.writers.record_writer import RecordWriter
 
 _FILE_HEADER = struct.Struct("<8sQQQIHHHH")
 _DIRTY = 1
 _COUNT_LIMIT = 0xFFFF
 
 
-class EvtxWriter:
+class EvtxWriter(RecordWriter):
     """Write one .evtx file; a context manager.
 
     `dirty` leaves the file as a running system has it: the header flagged dirty and its numbers behind the content.
     """
 
     def __init__(self, path: Path, *, dirty: bool = False) -> None:
-        self.path = path
-        self.written = 0
+        super().__init__(path)
         self._dirty = dirty
         self._file: BinaryIO = path.open("wb")
         self._file.write(bytes(4096))
         self._chunks = 0
         self._next_record_id = 1
         self._chunk = Chunk(1)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def write(self, record: WindowsRecord) -> None:
         """Append a record. Raises UsageError if no chunk can hold it."""
