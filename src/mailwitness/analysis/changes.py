@@ -1,0 +1,196 @@
+"""Question 1: who changed the permissions on this mailbox, when, through which server, what before, what after?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from mailwitness.analysis.acts import ACROSS_HOSTS, assemble
+from mailwitness.analysis.change import Act, Change, Witness
+from mailwitness.analysis.descriptor_change import describe, is_descriptor, is_mailbox_descriptor
+from mailwitness.analysis.filters import Filters, references_of
+from mailwitness.analysis.names import names
+from mailwitness.analysis.roles import BARE_CHANGE, DIRECTORY_VALUE, OBJECT_ACCESS, role_of
+from mailwitness.engine.interface import Engine
+from mailwitness.engine.query import load_query
+from mailwitness.knowledge.noise import noise_of
+from mailwitness.knowledge.windows_events import experimental_layout
+
+Row = dict[str, Any]
+_PEOPLE = ("cmdlet", "admin_audit", "unified_audit")
+_COPIED = (
+    "kind action outcome scope folder mailbox_ref mailbox_ref_form object_dn object_guid object_class attribute "
+    "trustee_sid trustee_name group_sid group_name actor_sid actor_name actor_kind through_server client_ip"
+).split()
+
+
+def changes(
+    engine: Engine, filters: Filters, across_hosts: timedelta = ACROSS_HOSTS
+) -> tuple[list[Change], dict[str, int]]:
+    """Return the changes in order of time, and how many acts were hidden, by reason.
+
+    Hidden: `noise` (marked by knowledge/noise.yaml) and `unchanged` (a descriptor written again whose entries are
+    the same: order or inheritance only). Records up to `across_hosts` around the window are read, so that an act at
+    its edge keeps its witnesses.
+    """
+    rows = engine.rows(
+        load_query("mailwitness.analysis.sql", "change_events"),
+        since=filters.since - across_hosts if filters.since else None,
+        until=filters.until + across_hosts if filters.until else None,
+    )
+    wanted = None
+    if filters.mailbox:
+        wanted = {name for ref in references_of(engine, filters.mailbox).references for name in names(ref)}
+        wanted |= names(filters.mailbox)
+    seen = Seen.in_rows(rows)
+    shown: list[Change] = []
+    hidden: dict[str, int] = {}
+    for act in assemble(rows, describe, across_hosts):
+        change = change_of(act, seen)
+        if not _asked_for(change, filters, wanted):
+            continue
+        reason = "unchanged" if _unchanged(act) else "noise" if change.noise else None
+        if reason is None or (reason == "noise" and filters.noise):
+            shown.append(change)
+        else:
+            hidden[reason] = hidden.get(reason, 0) + 1
+    return shown, hidden
+
+
+def change_of(act: Act, seen: Seen) -> Change:
+    """Return the change that `act` is: its main event's fields, told by its differences and its strongest actor."""
+    main = act.main
+    fields: dict[str, Any] = {name: main[name] for name in _COPIED}
+    fields["rights"] = tuple(main["rights"] or ())
+    if act.differences:
+        first = act.differences[0]
+        fields["action"] = first.action
+        fields["rights"] = tuple(dict.fromkeys(right for d in act.differences for right in d.rights))
+        fields["trustee_sid"] = main["trustee_sid"] or first.trustee_sid
+        fields["trustee_name"] = main["trustee_name"] or first.trustee_name
+    fields["through_server"] = main["through_server"] or main["computer"]
+    _complete(fields, act)
+    witnesses = tuple(_witness(role, row) for role, row in _in_time([(act.role, main), *act.joined]))
+    change = Change(
+        change_id=main["event_id"],
+        occurred_at=min(w.occurred_at for w in witnesses),
+        before=act.before,
+        after=act.after,
+        differences=act.differences,
+        witnesses=witnesses,
+        missing=_missing(act, seen),
+        weak=_weak(act),
+        partial=act.partial,
+        experimental=any(w.experimental for w in witnesses),
+        **fields,
+    )
+    if act.before is None and act.after is None:
+        change.before, change.after = main["before"], main["after"]
+    change.noise = noise_of({**main, **fields})
+    return change
+
+
+def _complete(fields: dict[str, Any], act: Act) -> None:
+    """Fill what the main event lacks from its witnesses; a cmdlet names the person behind an Exchange server."""
+    for role, row in act.joined:
+        for name in (
+            "mailbox_ref",
+            "object_dn",
+            "object_guid",
+            "trustee_sid",
+            "trustee_name",
+            "group_name",
+            "group_sid",
+        ):
+            if not fields[name] and row[name]:
+                fields[name] = row[name]
+                if name == "mailbox_ref":
+                    fields["mailbox_ref_form"] = row["mailbox_ref_form"]
+        if role in _PEOPLE and row["actor_name"] and fields["actor_name"] != row["actor_name"]:
+            fields["performed_by"] = fields["actor_name"]
+            fields["actor_name"], fields["actor_sid"] = row["actor_name"], row["actor_sid"]
+            fields["actor_kind"] = row["actor_kind"]
+            fields["client_ip"] = fields["client_ip"] or row["client_ip"]
+
+
+def _in_time(pairs: list[tuple[str, Row]]) -> list[tuple[str, Row]]:
+    return sorted(pairs, key=lambda pair: (pair[1]["occurred_at"], pair[1]["record_id"] or 0, pair[1]["event_id"]))
+
+
+def _witness(role: str, row: Row) -> Witness:
+    return Witness(
+        event_id=row["event_id"],
+        role=role,
+        source=row["source"],
+        occurred_at=row["occurred_at"],
+        computer=row["computer"],
+        channel=row["channel"],
+        provider=row["provider"],
+        event_code=row["event_code"],
+        record_id=row["record_id"],
+        actor_name=row["actor_name"],
+        evidence_sha256=row["evidence_sha256"],
+        experimental=experimental_layout(row["provider"], row["event_code"]),
+    )
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """Which kinds of witness this trail holds at all: only such a one can be said to be missing."""
+
+    value_hosts: frozenset[str]  # domain controllers that recorded values
+    cmdlets: bool
+
+    @classmethod
+    def in_rows(cls, rows: list[Row]) -> Seen:
+        """Return what `rows` hold."""
+        roles = [(role_of(row), row["computer"]) for row in rows]
+        return cls(
+            frozenset(computer or "" for role, computer in roles if role == DIRECTORY_VALUE),
+            any(role in _PEOPLE for role, _ in roles),
+        )
+
+
+def _missing(act: Act, seen: Seen) -> tuple[str, ...]:
+    """Name the witnesses that should stand beside this act and do not."""
+    missing = []
+    roles = act.roles()
+    if is_descriptor(act.main) and act.role == DIRECTORY_VALUE and act.before is not None and act.after is None:
+        missing.append("the added value: its record is not in this trail")
+    if act.role == OBJECT_ACCESS and (act.main["computer"] or "") in seen.value_hosts:
+        missing.append("the directory's values: this domain controller records them, but not for this act")
+    if is_mailbox_descriptor(act.main) and seen.cmdlets and not roles & set(_PEOPLE):
+        missing.append("a cmdlet: changed outside Exchange's own tools, or its log is not in this trail")
+    return tuple(missing)
+
+
+def _weak(act: Act) -> str | None:
+    """Say why an act is known only weakly, or None."""
+    if act.role == OBJECT_ACCESS:
+        if act.main["strength"] == "attempted":
+            return "the record tells which access was requested, not that it was used"
+        return "the record tells which right was used, not what was written"
+    if act.role == BARE_CHANGE:
+        return "the record tells that something changed, not what: perhaps the security descriptor"
+    return None
+
+
+def _unchanged(act: Act) -> bool:
+    return act.partial is None and is_descriptor(act.main) and act.role == DIRECTORY_VALUE and not act.differences
+
+
+def _asked_for(change: Change, filters: Filters, wanted: set[str] | None) -> bool:
+    in_window = (not filters.since or change.occurred_at >= filters.since) and (
+        not filters.until or change.occurred_at < filters.until
+    )
+    return (
+        in_window
+        and filters.outcome in (None, change.outcome)
+        and filters.actor_matches(change.actor_name, change.actor_sid, change.performed_by)
+        and filters.right_matches(change.rights)
+        and (
+            wanted is None
+            or any(wanted & names(ref) for ref in (change.mailbox_ref, change.object_dn, change.object_guid))
+        )
+    )

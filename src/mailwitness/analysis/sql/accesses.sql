@@ -1,0 +1,15 @@
+-- question: who opened, read or used a mailbox, by which record, and how strong is it?
+-- columns: the event's fields that tell an access
+SELECT event_id, log_id, seq, occurred_at, occurred_until_at, time_quality, kind, action, outcome, rights, scope,
+       folder, database, items, actor_sid, actor_name, actor_kind, mailbox_ref, mailbox_ref_form, trustee_sid,
+       trustee_name, client_ip, client_host, client_app, app_id, session_id, logon_id, through_server, strength,
+       logon_type, source, computer, channel, provider, event_code, record_id, evidence_sha256, recovered
+FROM events
+WHERE kind = 'access'
+  AND coalesce(scope, 'mailbox') IN ('mailbox', 'folder', 'database')
+  AND occurred_at >= $since                        -- when since
+  AND occurred_at < $until                         -- when until
+  AND outcome = $outcome                           -- when outcome
+  AND coalesce(logon_type, '') <> 'owner'          -- when non_owner
+  AND mailbox_ref IN (SELECT unnest($references))  -- when references
+ORDER BY occurred_at, computer, record_id, seq

@@ -1,0 +1,45 @@
+"""The command line: `mailwitness VERB`. Verbs stand in verbs_*.py; here they are gathered and errors become exits."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mailwitness import __version__
+from mailwitness.errors import MailwitnessError
+from mailwitness.faces import verbs_demo, verbs_questions, verbs_trail
+from mailwitness.faces.text import for_terminal
+
+app = typer.Typer(
+    name="mailwitness",
+    help="The mailbox audit trail for Microsoft Exchange.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (verbs_trail, verbs_questions, verbs_demo):
+    module.add_to(app)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    sys.stdout.write(f"mailwitness {__version__}\n")
+
+
+def main() -> None:
+    """Run the command line and exit with the codes of docs/commands.md."""
+    try:
+        app()
+    except MailwitnessError as error:
+        sys.stderr.write("".join(for_terminal(line) + "\n" for line in error.diagnostics().split("\n")))
+        raise SystemExit(error.exit_code) from error
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(0) from None
+
+
+if __name__ == "__main__":
+    main()

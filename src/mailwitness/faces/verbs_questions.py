@@ -1,0 +1,239 @@
+"""The verbs that ask: changes, accesses, timeline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mailwitness.analysis.accesses import accesses as ask_accesses
+from mailwitness.analysis.change import Change
+from mailwitness.analysis.changes import changes as ask_changes
+from mailwitness.analysis.coverage import Coverage, coverage_of
+from mailwitness.analysis.filters import Filters, references_of
+from mailwitness.analysis.timeline import timeline as ask_timeline
+from mailwitness.engine.embedded import Embedded
+from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
+from mailwitness.faces.options import (
+    AcceptOption,
+    ActorOption,
+    FormatOption,
+    MailboxOption,
+    NoiseOption,
+    OutcomeOption,
+    RightOption,
+    SinceOption,
+    TrailOption,
+    UntilOption,
+    instant_of,
+    outcome_of,
+)
+from mailwitness.faces.output import Answer, Format, plain, write
+from mailwitness.trail.reader import TrailReader, open_reader
+
+CHANGE_COLUMNS = {
+    "occurred_at": "When (UTC)",
+    "actor_name": "Who",
+    "what": "What",
+    "target": "Where",
+    "trustee": "For whom",
+    "rights": "Rights",
+    "outcome": "Outcome",
+    "through_server": "Through",
+    "proof": "Witnesses",
+}
+ACCESS_COLUMNS = {
+    "occurred_at": "When (UTC)",
+    "actor_name": "Who",
+    "mailbox_ref": "Mailbox",
+    "action": "What",
+    "strength": "Strength",
+    "outcome": "Outcome",
+    "logon_type": "As",
+    "client": "From",
+    "computer": "Server",
+    "event_code": "Event",
+}
+TIMELINE_COLUMNS = {
+    "occurred_at": "When (UTC)",
+    "entry": "Entry",
+    "actor_name": "Who",
+    "what": "What",
+    "trustee": "For whom",
+    "rights": "Rights",
+    "strength": "Strength",
+    "outcome": "Outcome",
+    "proof": "Witnesses",
+}
+
+
+def changes(
+    trail: TrailOption,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    mailbox: MailboxOption = None,
+    actor: ActorOption = None,
+    right: RightOption = None,
+    outcome: OutcomeOption = None,
+    noise: NoiseOption = False,
+    form: FormatOption = Format.table,
+    accept: AcceptOption = "",
+) -> None:
+    """Show who changed which permission, membership, role, route, audit setting or account."""
+    filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise)
+    reader = open_reader(trail)
+    with Embedded(reader.event_files()) as engine:
+        found, hidden = ask_changes(engine, filters)
+        coverage = coverage_of(engine, filters)
+        notes = _match_note(engine, mailbox)
+    answer = _answer("changes", [change_item(change) for change in found], CHANGE_COLUMNS, hidden, coverage, reader)
+    answer.notes[:0] = notes
+    _finish(answer, coverage, form, accept)
+
+
+def accesses(
+    trail: TrailOption,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    mailbox: MailboxOption = None,
+    actor: ActorOption = None,
+    right: RightOption = None,
+    outcome: OutcomeOption = None,
+    non_owner: Annotated[bool, typer.Option("--non-owner", help="Leave out what the owner did.")] = False,
+    noise: NoiseOption = False,
+    form: FormatOption = Format.table,
+    accept: AcceptOption = "",
+) -> None:
+    """Show who opened, read or used which mailbox, and how strong the evidence is."""
+    filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise, non_owner=non_owner)
+    reader = open_reader(trail)
+    with Embedded(reader.event_files()) as engine:
+        found, hidden = ask_accesses(engine, filters)
+        coverage = coverage_of(engine, filters)
+        notes = _match_note(engine, mailbox)
+    for row in found:
+        row["client"] = row.get("client_host") or row.get("client_ip") or row.get("client_app")
+    answer = _answer("accesses", found, ACCESS_COLUMNS, hidden, coverage, reader)
+    answer.notes[:0] = notes
+    _finish(answer, coverage, form, accept)
+
+
+def timeline(
+    mailbox: Annotated[str, typer.Argument(help="The mailbox, by any of its names.")],
+    trail: TrailOption,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    noise: NoiseOption = False,
+    form: FormatOption = Format.table,
+    accept: AcceptOption = "",
+) -> None:
+    """Show the changes of one mailbox and the accesses to it in order of time."""
+    filters = _filters(since, until, mailbox, None, None, None, noise=noise)
+    reader = open_reader(trail)
+    with Embedded(reader.event_files()) as engine:
+        found, hidden = ask_timeline(engine, filters)
+        coverage = coverage_of(engine, filters)
+        notes = _match_note(engine, mailbox)
+    items = [_timeline_item(entry) for entry in found]
+    answer = _answer("timeline", items, TIMELINE_COLUMNS, hidden, coverage, reader)
+    answer.notes[:0] = notes
+    _finish(answer, coverage, form, accept)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to `app`."""
+    app.command()(changes)
+    app.command()(accesses)
+    app.command()(timeline)
+
+
+def change_item(change: Change) -> dict[str, Any]:
+    """Return `change` as an item of an answer: its fields, and four columns made for people."""
+    item: dict[str, Any] = {
+        name: value for name in change.__struct_fields__ if (value := getattr(change, name)) not in (None, (), False)
+    }
+    item["what"] = f"{change.kind} {change.action}"
+    item["target"] = change.target
+    item["trustee"] = change.trustee_name or change.trustee_sid
+    item["proof"] = _proof(change)
+    return item
+
+
+def _proof(change: Change) -> str:
+    codes = [str(w.event_code or w.source) for w in change.witnesses]
+    marks = [word for word, said in (("weak", change.weak), ("partial", change.partial)) if said]
+    marks += ["experimental"] if change.experimental else []
+    marks += ["incomplete"] if change.missing else []
+    return "+".join(codes) + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _timeline_item(entry: Change | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(entry, Change):
+        return {"entry": "change", **change_item(entry)}
+    return {
+        "entry": "access",
+        **entry,
+        "what": f"{entry['kind']} {entry['action']}",
+        "proof": entry.get("event_code") or entry["source"],
+    }
+
+
+def _filters(
+    since: str | None,
+    until: str | None,
+    mailbox: str | None,
+    actor: str | None,
+    right: str | None,
+    outcome: str | None,
+    *,
+    noise: bool,
+    non_owner: bool = False,
+) -> Filters:
+    return Filters(
+        since=instant_of(since, "--since"),
+        until=instant_of(until, "--until"),
+        mailbox=mailbox,
+        actor=actor,
+        right=right,
+        outcome=outcome_of(outcome),
+        non_owner=non_owner,
+        noise=noise,
+    )
+
+
+def _match_note(engine: Embedded, mailbox: str | None) -> list[str]:
+    if mailbox is None:
+        return []
+    match = references_of(engine, mailbox)
+    if not match.references:
+        return [f"No record in this trail names {mailbox}."]
+    if match.weak and len(match.references) > 1:
+        return [f"Matched by name alone: {mailbox} = {', '.join(match.references[:8])}."]
+    return []
+
+
+def _answer(
+    verb: str,
+    items: list[dict[str, Any]],
+    columns: dict[str, str],
+    hidden: dict[str, int],
+    coverage: Coverage,
+    reader: TrailReader,
+) -> Answer:
+    notes = [f"{len(items)} shown; hidden: {', '.join(f'{n} {w}' for w, n in hidden.items()) or 'none'}."]
+    notes += coverage.sentences(empty=not items)
+    return Answer(
+        verb=verb,
+        items=items,
+        columns=columns,
+        hidden={"noise": 0, **hidden},
+        coverage=[part for part in map(plain, coverage.parts) if isinstance(part, dict)],
+        trail={"size": reader.size, "root": reader.root.hex(), "anchored": False},
+        notes=notes,
+    )
+
+
+def _finish(answer: Answer, coverage: Coverage, form: Format, accept: str) -> None:
+    write(answer, form)
+    codes = {NOT_COVERED} if coverage.uncovered else set()
+    raise typer.Exit(strongest(codes, accepted(accept)))
