@@ -164,7 +164,7 @@ def _merge_accesses(rows: list[Row]) -> list[Act]:
 
 
 def _join_bare(rows: list[Row], acts: list[Act]) -> list[Row]:
-    """Join notices without content: by the name they share with the act first, then where only one act can be meant."""
+    """Join notices without content: by the name they share with the act first, then where only one object can be meant."""
 
     def logon(row: Row) -> Iterable[tuple[Any, ...]]:
         if row["logon_id"]:
@@ -186,7 +186,8 @@ def _join_bare(rows: list[Row], acts: list[Act]) -> list[Row]:
     alone = [
         act
         for act in hosts
-        if act.role != MEMBERSHIP and not any(a is not act and _near(a, act) for a in by_logon[_logon(act.main)])
+        if act.role != MEMBERSHIP
+        and not any(_near(a, act) and _object(a) != _object(act) for a in by_logon[_logon(act.main)])
     ]
     return assign(
         BARE_CHANGE,
@@ -196,6 +197,10 @@ def _join_bare(rows: list[Row], acts: list[Act]) -> list[Row]:
         act_keys=lambda act: logon(act.main),
         window=SAME_HOST,
     )
+
+
+def _object(act: Act) -> Any:  # noqa: ANN401 - whatever names it
+    return act.main["object_guid"] or act.main["object_dn"] or act.main["event_id"]
 
 
 def _near(left: Act, right: Act) -> bool:
