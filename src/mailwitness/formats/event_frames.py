@@ -1,0 +1,192 @@
+"""Cuts a stream of XML into its `<Event>` elements, so that a bad record costs itself and not the rest of the file.
+
+wevtutil writes events one after the other without a root, Get-WinEvent's ToXml one a line, the viewer within
+`<Events>`, Exchange's audit reports within `<SearchResults>`. One cutter serves all; it never holds more than one
+record and one chunk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from mailwitness.event import ProblemCode
+from mailwitness.formats import encoded, hardened_xml
+from mailwitness.formats.hardened_xml import RECORD_BYTES, XmlRefusedError
+
+_CHUNK = 1 << 20
+_START = re.compile(rb"<Event(?=[\s>/])")
+_START_TAG = re.compile(rb"<Event(?:\s+[^\s=<>\"'/]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*\s*(/?)>")
+_TOKEN = re.compile(rb"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<Event(?=[\s>/])|</Event\s*>", re.DOTALL)
+_BETWEEN = re.compile(
+    rb"\s+|\xef\xbb\xbf|<\?xml\b[^>]{0,200}\?>|<!--.*?-->|</?(?:Events|SearchResults)(?:\s[^<>]*)?/?>", re.DOTALL
+)
+_END = b"</Event>"
+_LONGEST_START = len(b"<Event ") - 1
+_TOO_LONG = f"an event of more than {RECORD_BYTES} bytes"
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One `<Event>` element as UTF-8 bytes and the byte of the evidence where it begins."""
+
+    offset: int
+    document: bytes
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Bytes of the evidence that are no whole event: what they are instead, and how many records that costs."""
+
+    offset: int
+    code: ProblemCode
+    found: str
+    records: int
+    final: bool = False  # nothing behind it was read
+
+
+def frames(path: Path, start: int = 0, end: int | None = None) -> Iterator[Frame | Fault]:
+    """Yield the events of a file that begin in a range of its bytes, in order, and what stands between them amiss.
+
+    A file that is not UTF-8 is read as a whole. Events of more than 10 MiB are passed over and told; a DOCTYPE between
+    events ends the reading.
+    """
+    encoding = encoded.encoding_of_file(path)
+    with encoded.open_utf8(path, start) as stream:
+        yield from _cut(_Cutter(stream, encoding, start), end)
+
+
+def _cut(cutter: _Cutter, end: int | None) -> Iterator[Frame | Fault]:
+    for piece in cutter:
+        if end is not None and piece.offset >= end:
+            return
+        yield piece
+        if isinstance(piece, Fault) and piece.final:
+            return
+
+
+class _Cutter:
+    """The cutting itself: `_position` is where the bytes not yet told begin in `_buffer`."""
+
+    def __init__(self, stream: BinaryIO, encoding: encoded.Encoding, start: int) -> None:
+        self._stream = stream
+        self._encoding = encoding
+        self._buffer = b""
+        self._position = 0
+        self._offset = max(start, encoding.mark)  # where `_position` is in the evidence
+        self._searched = 0  # up to here the buffer holds no end of the event at `_position`
+        self._ended = False
+        self._amiss = start > 0  # the record here was given up already: bytes up to the next event are part of it
+
+    def __iter__(self) -> Iterator[Frame | Fault]:
+        while True:
+            match = _START.search(self._buffer, self._position)
+            if match is not None:
+                yield from self._between(match.start())
+                self._move(match.start())
+                self._searched = match.start()
+                self._amiss = False
+                yield self._event()
+                continue
+            stop = len(self._buffer) if self._ended else max(self._position, len(self._buffer) - _LONGEST_START)
+            yield from self._between(stop)
+            self._move(stop)
+            if self._ended:
+                return
+            self._more()
+
+    def _move(self, position: int) -> None:
+        self._offset += encoded.bytes_in(self._encoding, self._buffer[self._position : position])
+        self._position = position
+
+    def _more(self) -> None:
+        chunk = self._stream.read(_CHUNK)
+        self._ended = not chunk
+        self._buffer = self._buffer[self._position :] + chunk
+        self._searched = max(0, self._searched - self._position)
+        self._position = 0
+
+    def _between(self, end: int) -> Iterator[Fault]:
+        """Yield a Fault for bytes between events that belong there by no right."""
+        if self._position >= end:
+            return
+        gap = self._buffer[self._position : end]
+        if b"<!DOCTYPE" in gap or b"<!ENTITY" in gap:
+            yield Fault(self._offset, "refused", "a DOCTYPE", 1, final=True)
+        elif not self._amiss and (rest := _BETWEEN.sub(b"", gap)):
+            self._amiss = True  # one Fault for one torn record, however many chunks its bytes span
+            yield Fault(self._offset, "damaged", f"bytes that belong to no event: {rest[:80]!r}", 1)
+
+    def _event(self) -> Frame | Fault:
+        """Return the event at `_position`, or the Fault in its place, and move behind it."""
+        while True:
+            end = self._end()
+            if end >= 0:
+                return self._whole(end)
+            if self._ended or len(self._buffer) - self._position > RECORD_BYTES:
+                return self._given_up()
+            self._more()
+
+    def _end(self) -> int:
+        """Return where the event at `_position` ends, or -1 if its end is not in the buffer."""
+        buffer, start = self._buffer, self._position
+        tag = _START_TAG.match(buffer, start)
+        if tag is not None and tag.group(1):
+            return tag.end()
+        end = buffer.find(_END, self._searched)
+        if end < 0:
+            self._searched = max(start, len(buffer) - len(_END))
+            return -1
+        end += len(_END)
+        if buffer.find(b"<!", start, end) < 0 and _START.search(buffer, start + 1, end) is None:
+            return end
+        return self._balanced_end()
+
+    def _balanced_end(self) -> int:
+        """Return the end of an event that holds comments, CDATA sections or elements of its own name."""
+        depth = 0
+        for token in _TOKEN.finditer(self._buffer, self._position):
+            if token.group().startswith(b"</"):
+                depth -= 1
+                if depth == 0:
+                    return token.end()
+            elif token.group() == b"<Event":
+                tag = _START_TAG.match(self._buffer, token.start())
+                depth += not (tag is not None and tag.group(1))
+        return -1
+
+    def _whole(self, end: int) -> Frame | Fault:
+        start, offset = self._position, self._offset
+        if end - start > RECORD_BYTES:
+            self._move(end)
+            return Fault(offset, "limit", _TOO_LONG, 1)
+        document = self._buffer[start:end]
+        inner = _START.search(self._buffer, start + 1, end)
+        if inner is not None:
+            # Either an element of that name in the record's own data, or the record before it is torn. Only what
+            # parses as a whole is taken as a whole: else the inner one is a record of its own.
+            try:
+                hardened_xml.parse(document)
+            except XmlRefusedError:
+                return self._torn_before(inner.start())
+        self._move(end)
+        return Frame(offset, document)
+
+    def _torn_before(self, next_start: int) -> Fault:
+        offset = self._offset
+        self._move(next_start)
+        return Fault(offset, "damaged", "an event torn off before its end", 1)
+
+    def _given_up(self) -> Fault:
+        """Return the Fault for an event whose end does not come, and move to where the next may begin."""
+        offset = self._offset
+        starts = [match.start() for match in _START.finditer(self._buffer, self._position + 1)]
+        if starts and self._buffer.find(_END, starts[0]) >= 0:
+            return self._torn_before(starts[0])
+        self._move(len(self._buffer) if self._ended else len(self._buffer) - _LONGEST_START)
+        self._amiss = True
+        if self._ended:
+            return Fault(offset, "truncated", "an event that does not end", 1 + len(starts))
+        return Fault(offset, "limit", _TOO_LONG, 1 + len(starts))
