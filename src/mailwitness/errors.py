@@ -5,6 +5,7 @@
     +-- KnowledgeError               70  a knowledge file is malformed (a defect of the build, or of a user's own file)
     +-- EvidenceError                4   a file that cannot be read at all, or only in part
     |   +-- LimitExceeded            4   evidence larger, deeper or slower than the stated limit
+    |   +-- DescriptorError          4   a security descriptor that does not read (mailwitness.descriptors.fault)
     +-- TrailError                   70  the trail cannot be opened or written
     |   +-- TrailLocked              75  another writer holds the lock
     |   +-- TrailBehind              1   rows or leaves that were acknowledged are missing
