@@ -164,7 +164,7 @@ def _merge_accesses(rows: list[Row]) -> list[Act]:
 
 
 def _join_bare(rows: list[Row], acts: list[Act]) -> list[Row]:
-    """Join notices without content: by the name they share with the act first, then where only one object can be meant."""
+    """Join notices without content, by a shared name first, then where only one object can be meant."""
 
     def logon(row: Row) -> Iterable[tuple[Any, ...]]:
         if row["logon_id"]:
