@@ -1,0 +1,202 @@
+"""Imports evidence: from paths to sealed leaves, with counts that add up."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from mailwitness.event import Place, Problem
+from mailwitness.intake.custody import Ledger, statement, taking
+from mailwitness.intake.evidence import Found, find
+from mailwitness.intake.messages import Delivery, Read
+from mailwitness.intake.preparing import Origin, Preparation, Prepared
+from mailwitness.intake.report import FileReport, ImportReport
+from mailwitness.intake.rescue import Rescue
+from mailwitness.intake.workers import COMMAND, Died, Job, Pool, ReadingProcess
+from mailwitness.trail.evidence import EvidenceStore
+from mailwitness.trail.layout import Trail
+from mailwitness.trail.schema import BATCH_SCHEMA
+from mailwitness.trail.settings import load_settings
+from mailwitness.trail.writer import Writer
+
+AHEAD = 3
+"""Reads under way for each worker, so that none waits while the trail is written."""
+CONFLICT = 2
+
+Progress = Callable[[int, int, str], None]
+"""Called with bytes done, bytes in all and the evidence at hand. An archive counts with its own size."""
+
+
+def import_paths(
+    trail_path: Path,
+    paths: Sequence[Path],
+    *,
+    key_path: Path | None = None,
+    workers: int = 2,
+    time_zone: str | None = None,
+    progress: Progress | None = None,
+    command: tuple[str, ...] = COMMAND,
+) -> ImportReport:
+    """Bring evidence into a trail and return what became of every record; what it returns for is durable.
+
+    `time_zone` is the IANA zone of times that name none; without it such times are Problems. `command` starts a
+    reading process. Raises UsageError for paths that are not there, TrailError and TrailLocked from the trail, and
+    MailwitnessError where counts do not add up. An import that is cut off can be run again: what was acknowledged
+    counts as duplicates then.
+    """
+    trail = Trail(trail_path)
+    settings = load_settings(trail)
+    found = list(find(paths, trail_path))
+    total = sum(item.size for item in found if isinstance(item, Found))
+    origin = Origin(organization=settings.organization, time_zone=time_zone, salt=settings.salt)
+    with ExitStack() as stack:
+        writer = stack.enter_context(Writer.open(trail_path, key_path))
+        pool = Pool(max(1, workers), command)
+        rescuer = ReadingProcess(command)
+        stack.callback(rescuer.stop)
+        preparation = Preparation(found, EvidenceStore(trail), pool, origin)
+        stack.callback(preparation.close)
+        stack.callback(pool.close)  # first of all: whoever waits for a reader learns that it died
+        importing = _Importing(writer, rescuer, total, progress)
+        importing.run(preparation, pool, max(1, workers) * AHEAD)
+        writer.commit()
+        return importing.report
+
+
+class _File:
+    """One evidence file on its way into the trail."""
+
+    def __init__(self, prepared: Prepared, writer: Writer, rescuer: ReadingProcess) -> None:
+        self.prepared = prepared
+        self.report: FileReport = prepared.file
+        self.ledger = Ledger()
+        self.reads = deque(prepared.reads)
+        self.rescue = Rescue(rescuer, self.apply)
+        self._writer = writer
+
+    def finish_read(self, job: Job) -> None:
+        """Take in everything a job replies; where its reader dies, have it read again."""
+        through: int | None = None
+        for reply, body in job.replies():
+            if isinstance(reply, Delivery):
+                self.apply(reply, body)
+                through = reply.through
+            elif isinstance(reply, Died) and isinstance(job.request, Read):
+                self.rescue.read(job.request, through, reply.cause)
+
+    def apply(self, delivery: Delivery, body: bytearray) -> None:
+        """Append what was delivered to the trail, and count it."""
+        counts = self.report.counts
+        counts.seen += delivery.seen
+        counts.filtered += delivery.filtered
+        counts.unread += delivery.unread
+        self.report.note(delivery.problems, delivery.more_problems)
+        self.ledger.take(delivery)
+        if not delivery.events:
+            return
+        batch = pa.ipc.read_record_batch(pa.py_buffer(body), BATCH_SCHEMA)
+        kept = self._writer.append(batch, delivery.blobs).kept
+        of_records = kept > 0
+        if delivery.rows_of:
+            rows_of = np.frombuffer(delivery.rows_of, dtype=np.uint32)
+            starts = np.concatenate(([0], np.cumsum(rows_of[:-1])))
+            of_records = np.logical_or.reduceat(of_records, starts)
+        recorded = int(np.count_nonzero(of_records))
+        counts.recorded += recorded
+        counts.duplicates += len(of_records) - recorded
+        counts.events += int(np.count_nonzero(kept))
+        for row in np.flatnonzero(kept == CONFLICT):
+            self.report.note([_conflict(self.report.evidence, batch, int(row))])
+
+    def note_change(self) -> None:
+        """Say so where a file that is not kept was written to while it was read."""
+        changed = self.prepared.changed
+        if changed is not None and changed():
+            problem = Problem(
+                code="damaged",
+                where=Place(evidence=self.report.evidence),
+                expected="a file that stays as it was hashed",
+                found="it was written to or replaced while it was read",
+            )
+            self.report.note([problem])
+
+
+class _Importing:
+    """The state of one import."""
+
+    def __init__(self, writer: Writer, rescuer: ReadingProcess, total: int, progress: Progress | None) -> None:
+        self.report = ImportReport()
+        self._writer = writer
+        self._rescuer = rescuer
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._by = taking()
+        self._in_custody = writer.custody_of()
+
+    def run(self, preparation: Preparation, pool: Pool, ahead: int) -> None:
+        """Read and append everything, in the order of the evidence."""
+        window: deque[tuple[_File, Job | None]] = deque()
+        reading: _File | None = None
+        while True:
+            while len(window) < ahead:
+                if reading is not None and reading.reads:
+                    window.append((reading, pool.submit(reading.reads.popleft())))
+                    continue
+                reading = self._next(preparation, wait=not window)
+                if reading is None:
+                    break
+                if not reading.reads:
+                    window.append((reading, None))
+            if not window:
+                return
+            file, job = window.popleft()
+            if job is not None:
+                file.finish_read(job)
+                self._show(file, job)
+            if not file.reads and all(other is not file for other, _ in window):
+                self._finish(file)
+
+    def _next(self, preparation: Preparation, *, wait: bool) -> _File | None:
+        try:
+            prepared = preparation.next(wait=wait)
+        except queue.Empty:
+            return None
+        return None if prepared is None else _File(prepared, self._writer, self._rescuer)
+
+    def _show(self, file: _File, job: Job) -> None:
+        if self._progress is not None and isinstance(job.request, Read):
+            within = min(job.request.spans[-1].end, file.prepared.weight)
+            self._progress(self._done + within, self._total, file.report.evidence)
+
+    def _finish(self, file: _File) -> None:
+        """Check the counts of a file and write its custody leaf, if something new came in."""
+        file.note_change()
+        report = file.report
+        self.report.add(report)
+        self._done += file.prepared.weight
+        if self._progress is not None:
+            self._progress(self._done, self._total, report.evidence)
+        if report.sha256 and (report.counts.recorded or report.sha256 not in self._in_custody):
+            said = statement(report, file.ledger, self._by, observed_origin=None, parent_name=None)
+            self._writer.custody(said)
+            self._in_custody.add(report.sha256)
+
+
+def _conflict(evidence: str, batch: pa.RecordBatch, row: int) -> Problem:
+    said = {
+        name: batch.column(name)[row].as_py() for name in ("event_id", "offset", "record_id", "computer", "channel")
+    }
+    event_id = said.pop("event_id")
+    return Problem(
+        code="conflict",
+        where=Place(evidence=evidence, **said),
+        expected=f"what the trail holds as event {event_id}",
+        found="the same identity with other content; both are kept",
+    )

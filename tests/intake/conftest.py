@@ -1,0 +1,23 @@
+"""Fixtures of the intake tests: formats and a source of their own, in this process and in readers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fake_reader
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Install the fake formats and source in this process, and return their module."""
+    for name in ("discover", "wanted"):
+        for package in (fake_reader.formats, fake_reader.sources):
+            if hasattr(package, name):
+                monkeypatch.setattr(package, name, getattr(package, name))
+    fake_reader.install()
+    return fake_reader
