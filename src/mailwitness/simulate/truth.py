@@ -1,0 +1,108 @@
+"""What happened, known from the model and not read back from any evidence.
+
+A row is one change, access, explanation, gap or finding. Its evidence are drafts of records, which get their place
+(file, record number) when they are written; `as_fields` is the line of truth.jsonl. The names are those of the event
+schema, with `what` for kind and action ("permission.granted"). `shown` tells where the evidence proves less than what
+happened: Windows 2003 says that a descriptor was written, not what stands in it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from mailwitness.event import instant
+from mailwitness.simulate.organisation import Account
+from mailwitness.simulate.windows_record import WindowsRecord
+
+TruthKind = Literal["change", "access", "explanation", "gap", "finding"]
+
+
+class Draft(msgspec.Struct):
+    """A record on its way into a log; `placed` is set when it is written.
+
+    `lost` numbers were given out before it and are in nobody's hands; `fresh_file` begins the next file of its log.
+    """
+
+    log: str
+    record: WindowsRecord
+    lost: int = 0
+    fresh_file: bool = False
+    placed: dict[str, Any] | None = None
+
+
+class TruthRow(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One line of truth.jsonl."""
+
+    kind: TruthKind
+    at: datetime
+    what: str
+    id: str = ""
+    outcome: Literal["success", "failure"] = "success"
+    organization: str = ""
+    mailbox: str | None = None
+    mailbox_sid: str | None = None
+    actor: str | None = None
+    actor_sid: str | None = None
+    trustee: str | None = None
+    trustee_sid: str | None = None
+    group: str | None = None
+    group_sid: str | None = None
+    rights: tuple[str, ...] = ()
+    scope: str | None = None
+    attribute: str | None = None
+    folder: str | None = None
+    after: str | None = None
+    strength: Literal["attempted", "opened", "read", "acted"] | None = None
+    logon_type: Literal["owner", "delegate", "admin", "application", "system"] | None = None
+    client_ip: str | None = None
+    app_id: str | None = None
+    through: str | None = None
+    until: datetime | None = None
+    host: str | None = None
+    channel: str | None = None
+    first: int | None = None
+    last: int | None = None
+    access: str | None = None  # the id of the access an explanation explains
+    by: tuple[str, ...] = ()  # the ids of the changes that let it happen
+    path: tuple[str, ...] = ()  # right, group, role or application in between
+    noise: bool = False
+    shown: dict[str, Any] | None = None
+    says: str | None = None
+    evidence: list[Draft] = []
+
+    def as_fields(self) -> dict[str, Any]:
+        """Return the row as JSON takes it, with the places of its evidence."""
+        fields: dict[str, Any] = {}
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value is None or value in ((), "", [], False):
+                continue
+            if isinstance(value, datetime):
+                value = instant(value)
+            elif name == "evidence":
+                value = [draft.placed for draft in value]
+            fields[name] = value
+        return fields
+
+
+def whose(mailbox: Account) -> dict[str, Any]:
+    """Return the fields that name a mailbox."""
+    return {"mailbox": mailbox.smtp, "mailbox_sid": mailbox.sid}
+
+
+def who(actor: Account) -> dict[str, Any]:
+    """Return the fields that name an actor."""
+    return {"actor": actor.account, "actor_sid": actor.sid}
+
+
+def to_whom(trustee: Account) -> dict[str, Any]:
+    """Return the fields that name a trustee."""
+    return {"trustee": trustee.account, "trustee_sid": trustee.sid}
+
+
+def which_group(group: Account) -> dict[str, Any]:
+    """Return the fields that name a group."""
+    return {"group": group.account, "group_sid": group.sid}

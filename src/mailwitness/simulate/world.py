@@ -1,0 +1,64 @@
+"""The state of a simulated organisation that its records show: descriptors and logon sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mailwitness.simulate.layouts import DirectoryNames, directory_names
+from mailwitness.simulate.organisation import Account, Host, Organisation, descriptor_letters, number_of
+
+_FIRST_PRIVATE = 4  # new explicit entries stand before the defaults that follow the first four
+
+
+class World:
+    """Descriptors as they stand now, and the logon id of each account on each computer."""
+
+    def __init__(self, organisation: Organisation) -> None:
+        self.organisation = organisation
+        self.names: DirectoryNames = directory_names()
+        self._mailbox: dict[str, dict[str, str]] = {}
+        self._entries: dict[str, list[str]] = {}
+
+    def logon_id(self, account: Account, host: Host, at: datetime) -> int:
+        """Return the logon id of the session of this account on this computer on this day."""
+        if account.kind == "computer" and account.name == host.account:
+            return 0x3E7  # LocalSystem
+        return 0x10000 + number_of(account.sid, host.name, at.date(), below=0x1FFFFFFF)
+
+    def mailbox_descriptor(self, mailbox: Account) -> str:
+        """Return msExchMailboxSecurityDescriptor in SDDL."""
+        entries = self._mailbox.get(mailbox.name, {})
+        return self.names.mailbox_descriptor + "".join(f"(A;CI;{letters};;;{sid})" for sid, letters in entries.items())
+
+    def set_mailbox_rights(self, mailbox: Account, trustee: Account, rights: tuple[str, ...]) -> tuple[str, str]:
+        """Give `trustee` exactly these mailbox rights (none: take its entry away); return SDDL before and after."""
+        before = self.mailbox_descriptor(mailbox)
+        entries = self._mailbox.setdefault(mailbox.name, {})
+        letters = descriptor_letters(rights, self.names.mailbox_letters)
+        if letters:
+            entries[trustee.sid] = letters
+        else:
+            entries.pop(trustee.sid, None)
+        return before, self.mailbox_descriptor(mailbox)
+
+    def descriptor(self, target: Account, owner: str | None = None) -> str:
+        """Return nTSecurityDescriptor in SDDL, with the SACL that makes its changes audited."""
+        base = self.names.user_descriptor
+        dacl = list(base.dacl)
+        dacl[_FIRST_PRIVATE:_FIRST_PRIVATE] = self._entries.get(target.name, [])
+        head = base.owner_group if owner is None else f"O:{owner}G:DA"
+        return f"{head}D:{base.dacl_flags}{''.join(dacl)}{base.sacl}"
+
+    def set_extended_right(self, target: Account, trustee: Account, right: str, *, granted: bool) -> tuple[str, str]:
+        """Add or take away the entry of an extended right on `target`; return SDDL before and after."""
+        return self.set_entry(target, f"(OA;;CR;{self.names.rights[right]};;{trustee.sid})", granted=granted)
+
+    def set_entry(self, target: Account, entry: str, *, granted: bool) -> tuple[str, str]:
+        """Add or take away one entry of the DACL; return SDDL before and after."""
+        before = self.descriptor(target)
+        entries = self._entries.setdefault(target.name, [])
+        if granted:
+            entries.append(entry)
+        else:
+            entries.remove(entry)
+        return before, self.descriptor(target)
