@@ -45,12 +45,24 @@ LEAF_FIELDS = [
 BATCH_SCHEMA = pa.schema(LEAF_FIELDS)
 """What a worker hands over: everything but the place in the log."""
 
+FILE_SCHEMA = pa.schema(
+    [
+        pa.field("seq", pa.int64(), nullable=False),  # leaf index: stored, since row order means nothing
+        *[f if f.name != "content_digest" else pa.field(f.name, pa.binary()) for f in LEAF_FIELDS],
+    ]
+)
+"""What a Parquet file of the table holds. Delta Lake knows no fixed-size binary, and partitions stand in the path."""
+
 EVENTS_SCHEMA = pa.schema(
     [
         pa.field("log_id", pa.string(), nullable=False),  # partition
-        pa.field("month", pa.string(), nullable=False),  # partition, YYYY-MM of occurred_at (custody: of its writing)
-        pa.field("seq", pa.int64(), nullable=False),  # leaf index: stored, since row order means nothing
-        *LEAF_FIELDS,
+        pa.field("month", pa.string(), nullable=False),  # partition: `month_of`, or NO_EVENTS
+        *FILE_SCHEMA,
     ]
 )
 """The table. `leaf_hash` is not stored: it is SHA-256(0x00 || entry)."""
+
+NO_EVENTS = "0000-00"
+"""The partition of custody, sealed and purge leaves: whoever asks for events need not read it."""
+FIRST_MONTH, LAST_MONTH = "1995-01", "2099-12"
+"""Events before and after stand in these partitions: a forged clock must not make a partition per record."""

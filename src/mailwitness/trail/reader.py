@@ -1,0 +1,114 @@
+"""Reading a trail: the live files for the engine, and the entries in their order. Needs no lock."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from mailwitness.errors import TrailError, VerificationError
+from mailwitness.trail.checkpoint import Checkpoint, open_checkpoint
+from mailwitness.trail.delta_log import Snapshot, read_snapshot
+from mailwitness.trail.layout import Trail
+from mailwitness.trail.note import VerifierKey, parse_verifier_key
+from mailwitness.trail.schema import NO_EVENTS
+from mailwitness.trail.settings import Settings, load_settings
+
+RESTORE = "run `mailwitness verify`, then restore the trail from a backup"
+_ROWS = 10_000
+SORT_MEMORY = "256MB"
+"""What sorting entries may hold in memory; more goes to a temporary file."""
+
+
+class TrailReader:
+    """A trail as its checkpoint signs it: leaves that a writer has not acknowledged yet are left out."""
+
+    def __init__(self, trail: Trail, settings: Settings, checkpoint: Checkpoint, snapshot: Snapshot) -> None:
+        self.trail = trail
+        self.settings = settings
+        self._checkpoint = checkpoint
+        self._snapshot = snapshot
+
+    @property
+    def size(self) -> int:
+        """Leaves under the signed checkpoint."""
+        return self._checkpoint.size
+
+    @property
+    def root(self) -> bytes:
+        """The signed root."""
+        return self._checkpoint.root
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self._checkpoint.origin
+
+    def event_files(self) -> list[Path]:
+        """Return the Parquet files that hold events, sorted; log_id and month stand in their paths."""
+        return self._files(events=True)
+
+    def leaf_files(self) -> list[Path]:
+        """Return the Parquet files that hold custody, sealed and purge leaves, sorted."""
+        return self._files(events=False)
+
+    def _files(self, *, events: bool) -> list[Path]:
+        live = self._snapshot.files.values()
+        chosen = (f for f in live if (f.month != NO_EVENTS) is events and f.first_seq < self.size)
+        return sorted(self.trail.events / file.path for file in chosen)
+
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield (seq, entry) of the leaves from `start` to before `end`, in their order; memory stays flat."""
+        end = self.size if end is None else min(end, self.size)
+        return entries_of(self.trail, self._snapshot, start, end)
+
+
+def open_reader(path: Path) -> TrailReader:
+    """Open a trail for reading. Raises UsageError where `path` is no trail and TrailError where it is damaged.
+
+    The checkpoint's signature is checked against the trail's own key; whether anybody altered the trail is for
+    `verify` to tell.
+    """
+    trail = Trail(path)
+    settings = load_settings(trail)
+    checkpoint = signed_checkpoint(trail, settings.log_id, parse_verifier_key(settings.verifier_key))
+    return TrailReader(trail, settings, checkpoint, read_snapshot(trail.delta_log))
+
+
+def signed_checkpoint(trail: Trail, log_id: str, key: VerifierKey) -> Checkpoint:
+    """Return the trail's own checkpoint. Raises TrailError where it is missing or not signed by `key`."""
+    path = trail.checkpoint(log_id)
+    try:
+        return open_checkpoint(path.read_bytes(), key)
+    except OSError as cause:
+        raise TrailError(f"the checkpoint cannot be read: {cause.strerror}", where=str(path), remedy=RESTORE) from cause
+    except VerificationError as cause:
+        raise TrailError(f"the checkpoint is not ours: {cause.what}", where=str(path), remedy=RESTORE) from cause
+
+
+def entries_of(trail: Trail, snapshot: Snapshot, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (seq, entry) from `start` to before `end` out of a snapshot's files, in the order of seq."""
+    paths = [
+        str(trail.events / file.path)
+        for file in snapshot.files.values()
+        if file.first_seq < end and file.last_seq >= start
+    ]
+    if not paths:
+        return
+    with tempfile.TemporaryDirectory(prefix="mailwitness-") as spill, duckdb.connect() as connection:
+        connection.execute("SET memory_limit = ?", [SORT_MEMORY])
+        connection.execute("SET temp_directory = ?", [spill])
+        try:
+            answer = connection.execute(_IN_ORDER, [paths, start, end])
+            while rows := answer.fetchmany(_ROWS):
+                yield from rows
+        except (duckdb.Error, pa.ArrowException) as cause:
+            raise TrailError(f"the events table cannot be read: {cause}", where=str(trail.events)) from cause
+
+
+_IN_ORDER = """
+    SELECT seq, entry FROM read_parquet(?, hive_partitioning = false) WHERE seq >= ? AND seq < ? ORDER BY seq
+"""

@@ -1,0 +1,269 @@
+"""The one writer of a log: appends, commits, seals, compacts. What `commit` returned for is durable."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mailwitness.errors import TrailError, TrailLocked
+from mailwitness.event import Blob, instant, leaf_hash
+from mailwitness.trail.admission import Admission
+from mailwitness.trail.checkpoint import Checkpoint
+from mailwitness.trail.delta_log import DataFile
+from mailwitness.trail.durable import replace_durably
+from mailwitness.trail.evidence import EvidenceStore
+from mailwitness.trail.identities import MEMORY_LIMIT
+from mailwitness.trail.keys import Head, load_key
+from mailwitness.trail.layout import Trail
+from mailwitness.trail.leaves import LeafKind, leaf_batch, leaf_entry
+from mailwitness.trail.note import SigningKey
+from mailwitness.trail.recovery import Remark, recover
+from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
+from mailwitness.trail.sealing import SealedFile, hash_file
+from mailwitness.trail.settings import Settings, load_settings
+from mailwitness.trail.table import EventsTable, Written
+from mailwitness.trail.tiles import Tree, remove_partial_tiles, write_tiles
+
+COMMIT_ROWS = 50_000
+COMMIT_BYTES = 48 << 20
+"""What is appended is committed by itself at so many rows or bytes of Arrow data."""
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """What became of a batch, row by row: 0 a duplicate, 1 recorded, 2 a conflict, kept under another identity."""
+
+    kept: npt.NDArray[np.int8]
+    conflicts: list[tuple[str, str]]
+    """(event_id, the identity it was kept under) of each conflict that was kept."""
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """What the log commits to now: everything in its first `size` leaves is durable."""
+
+    size: int
+    root: bytes
+
+
+class Writer:
+    """Appends to a trail. Use `Writer.open` as a context manager; leaving it without an error closes it.
+
+    After an error of `commit`, `seal` or `compact` the writer refuses to go on: open a new one, which recovers.
+    """
+
+    def __init__(self, trail: Trail, settings: Settings, key: SigningKey, head: Head, lock: IO[bytes]) -> None:
+        """Use `Writer.open`; this wants the lock to be held already."""
+        self.trail = trail
+        self.settings = settings
+        self._key = key
+        self._head = head
+        self._lock: IO[bytes] | None = lock
+        self._log = trail.log(settings.log_id)
+        recovered = recover(trail, settings.log_id, key.verifier)
+        head.check(key, self._log, recovered.tree)
+        self._tree, self._seals = recovered.tree, recovered.seals
+        self._live = dict(recovered.snapshot.files)
+        self.recovery: list[Remark] = recovered.remarks
+        """What an interrupted writer left behind and what became of it; empty after a clean end."""
+        self._table = EventsTable(trail, settings.log_id)
+        self._evidence = EvidenceStore(trail, settings.keep_evidence)
+        self._admission = Admission(trail.events, self._live_by_month(), MEMORY_LIMIT)
+        self._pending: list[tuple[pa.RecordBatch, npt.NDArray[np.str_]]] = []
+        self._pending_bytes = 0
+        self._broken = False
+        if self.recovery:
+            remarks = [{"what": r.what, "where": r.where, "leaves": r.leaves} for r in self.recovery]
+            self.custody({"act": "recovered", "remarks": remarks})
+
+    @classmethod
+    def open(cls, path: Path, key_path: Path | None = None) -> Self:
+        """Lock the trail's log, put right what a crash left, and return the writer.
+
+        Raises TrailLocked where another writer runs, UsageError where the trail or its key cannot be used, and
+        TrailBehind where acknowledged leaves are missing.
+        """
+        trail = Trail(path)
+        settings = load_settings(trail)
+        key = load_key(settings, key_path)
+        lock = _lock(trail, settings.log_id)
+        try:
+            return cls(trail, settings, key, Head(key_path or Path(settings.key_path)), lock)
+        except BaseException:
+            lock.close()
+            raise
+
+    @property
+    def size(self) -> int:
+        """Leaves that are durable."""
+        return self._tree.size
+
+    def append(self, batch: pa.RecordBatch, blobs: Iterable[Blob] = ()) -> Appended:
+        """Take in events (BATCH_SCHEMA) and the long values they refer to; what is known already is dropped.
+
+        Durable only when `commit` has returned; it is called when COMMIT_ROWS or COMMIT_BYTES have gathered. Raises
+        ValueError where the batch breaks the contract; then nothing of it was taken.
+        """
+        self._check_usable()
+        admitted = self._admission.admit(batch)
+        if len(admitted.rows):
+            for blob in blobs:
+                self._evidence.put(blob)
+            self._hold(admitted.rows, admitted.months)
+            self._commit_if_full()
+        return Appended(admitted.kept, admitted.conflicts)
+
+    def custody(self, statement: Mapping[str, Any]) -> None:
+        """Append a custody leaf: which evidence came in, from whom, by which version, with which counts.
+
+        `statement` is JSON (texts, lists, dicts with ASCII keys, booleans, integers below 2^53). Where it has a list
+        `evidence` of dicts with `sha256` and `kept`, `verify` looks for the files that are said to be kept.
+        """
+        self._check_usable()
+        self._leaf("custody", {"statement": dict(statement)}, datetime.now(UTC))
+        self._commit_if_full()
+
+    def _leaf(self, kind: LeafKind, said: Mapping[str, Any], written_at: datetime) -> None:
+        entry, blobs = leaf_entry(kind, said, written_at, self.settings.salt)
+        for blob in blobs:
+            self._evidence.put(blob)
+        self._hold(leaf_batch(kind, entry, written_at), np.array([NO_EVENTS]))
+
+    def _hold(self, rows: pa.RecordBatch, months: npt.NDArray[np.str_]) -> None:
+        self._pending.append((rows, months))
+        self._pending_bytes += rows.nbytes
+
+    def _commit_if_full(self) -> None:
+        if self._pending_bytes >= COMMIT_BYTES or sum(len(rows) for rows, _months in self._pending) >= COMMIT_ROWS:
+            self.commit()
+
+    def commit(self) -> Committed:
+        """Make everything appended durable and return the size and root that are signed now."""
+        self._check_usable()
+        if self._pending:
+            with self._breaking():
+                self._commit()
+        return Committed(self._tree.size, self._tree.root())
+
+    def _commit(self) -> None:
+        """The written order: Parquet, the table's commit, tiles, the checkpoint last; each durable before the next."""
+        rows = pa.Table.from_batches([batch for batch, _months in self._pending])
+        months = np.concatenate([months for _batch, months in self._pending])
+        first = self._tree.size
+        tree = self._tree.copy()
+        full = list(tree.append(leaf_hash(e) for chunk in rows.column("entry").chunks for e in chunk.to_pylist()))
+        seq = pa.array(np.arange(first, tree.size, dtype=np.int64))
+        written = self._table.write(rows.add_column(0, FILE_SCHEMA.field("seq"), seq), months)
+        commit = self._table.commit(written, [], first, tree.size)
+        write_tiles(self._log, [*full, *tree.partial_tiles()])
+        self._sign(tree)
+        remove_partial_tiles(self._log, full)
+        self._committed(written, [], commit)
+        self._admission.committed(self._live_by_month())
+        self._pending, self._pending_bytes = [], 0
+
+    def _sign(self, tree: Tree) -> None:
+        checkpoint = Checkpoint(self.settings.origin, tree.size, tree.root())
+        replace_durably(self.trail.checkpoint(self.settings.log_id), checkpoint.signed(self._key))
+        self._tree = tree
+
+    def _committed(self, written: Sequence[Written], removed: Sequence[DataFile], commit: Path) -> None:
+        """Note what a commit of the table changed: the live files, and what is new to be sealed."""
+        for w in written:
+            self._live[w.file.path] = w.file
+            name = f"events/{w.file.path}"
+            self._seals.add(SealedFile(name, w.sha256, w.file.size, w.file.first_seq, w.file.last_seq))
+        for file in removed:
+            del self._live[file.path]
+            self._seals.drop(f"events/{file.path}")
+        first = min((w.file.first_seq for w in written), default=self._tree.size)
+        last = max((w.file.last_seq for w in written), default=self._tree.size - 1)
+        self._seals.add(SealedFile(self._name(commit), *hash_file(commit), first, last))
+
+    def _name(self, path: Path) -> str:
+        return str(path.relative_to(self.trail.path))
+
+    def _live_by_month(self) -> dict[str, list[str]]:
+        months: dict[str, list[str]] = {}
+        for file in self._live.values():
+            months.setdefault(file.month, []).append(file.path)
+        return months
+
+    def seal(self) -> Committed:
+        """Commit, then make the hashes of all files of the table that are new a leaf; nothing new, no leaf."""
+        committed = self.commit()
+        if self._table.version <= self._seals.version + 1:  # what the last seal itself wrote
+            return committed
+        with self._breaking():
+            version, written_at = self._table.version, datetime.now(UTC)
+            for said in self._seals.said(version):
+                self._leaf("sealed", said, written_at)
+            self._seals.sealed_now(version, instant(written_at))
+            self._commit()
+        return Committed(self._tree.size, self._tree.root())
+
+    def close(self) -> None:
+        """Seal and give the lock back. A writer that an error broke only gives the lock back."""
+        if self._lock is None:
+            return
+        try:
+            if not self._broken:
+                self.seal()
+                self._head.keep(Checkpoint(self.settings.origin, self._tree.size, self._tree.root()), self._key)
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Give the lock back; what was appended and not committed is gone."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _check_usable(self) -> None:
+        if self._broken or self._lock is None:
+            raise TrailError(
+                "this writer is closed or failed before",
+                where=str(self.trail.path),
+                remedy="open a new one: it recovers",
+            )
+
+    @contextlib.contextmanager
+    def _breaking(self) -> Iterator[None]:
+        """Whatever ends a change half way leaves memory and disk apart: only a new writer may go on."""
+        try:
+            yield
+        except BaseException:
+            self._broken = True
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+
+def _lock(trail: Trail, log_id: str) -> IO[bytes]:
+    try:
+        lock = trail.lock(log_id).open("ab")
+    except OSError as cause:
+        raise TrailError(f"the log cannot be opened: {cause.strerror}", where=str(trail.log(log_id))) from cause
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as cause:
+        lock.close()
+        raise TrailLocked(
+            "another writer holds this log", where=str(trail.lock(log_id)), remedy="wait until it has ended"
+        ) from cause
+    return lock
