@@ -218,9 +218,25 @@ def _data_items(event: Element) -> Iterator[Element]:
         kind = local_name(part.tag)
         if kind == "EventData":
             yield from part
-        elif kind == "UserData":
-            for form in part:
-                yield from form if len(form) else (form,)
+        elif kind in {"UserData", "ProcessingErrorData"}:
+            yield from _leaves(part)
+
+
+def _leaves(part: Element) -> Iterator[Element]:
+    for inner in part:
+        if len(inner):
+            yield from _leaves(inner)
+        else:
+            yield inner
+
+
+def data_of_fragment(fragment: str) -> list[tuple[str, str]] | None:
+    """Return the leaves of a piece of UserData XML, names and values, or None where it is no XML."""
+    try:
+        part = hardened_xml.parse(b"<UserData>" + fragment.encode("utf-8", "replace") + b"</UserData>")
+    except XmlRefusedError:
+        return None
+    return [(local_name(leaf.tag), text_of(leaf)) for leaf in _leaves(part)]
 
 
 def _bytes_of(item: Element) -> bytes | None:
