@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-from collections import Counter
 from typing import Any
 
 import msgspec
@@ -15,6 +14,8 @@ from mailwitness.intake.continuity import RecordNumbers
 from mailwitness.intake.messages import Clear, Delivery
 from mailwitness.intake.report import Counts, FileReport
 
+ACT = "imported"
+"""What tells the custody leaf of an import from the others, in its field `act`."""
 PROBLEMS = 50
 """Problems the leaf lists; the others are counted by code."""
 
@@ -51,25 +52,24 @@ class Ledger:
 
 
 def statement(
-    file: FileReport, ledger: Ledger, by: Taking, *, observed_origin: str | None, parent_name: str | None
+    file: FileReport, ledger: Ledger, by: Taking, *, kept: bool, observed_origin: str | None = None
 ) -> dict[str, Any]:
-    """Return what the custody leaf says; record numbers and sizes are decimal strings, as in every entry."""
+    """Return what the custody leaf says; numbers that JSON readers may round are decimal strings."""
     logs = ledger.numbers.settle()
+    counts = {name: getattr(file.counts, name) for name in Counts.__struct_fields__}
     said: dict[str, Any] = {
-        "evidence": file.evidence,
-        "evidence_sha256": file.sha256,
-        "size": str(file.size),
+        "act": ACT,
+        "evidence": [{"name": file.evidence, "sha256": file.sha256, "size": file.size, "kept": kept}],
+        "parent_sha256": file.parent,
         "format": file.format,
         "computers": sorted({log.computer for log in logs if log.computer}),
         "observed_origin": observed_origin,
         "person": by.person,
         "host": by.host,
         "version": by.version,
-        "parent_sha256": file.parent,
-        "parent": parent_name,
-        "counts": {name: getattr(file.counts, name) for name in Counts.__struct_fields__},
+        "counts": counts,
         "problems": [msgspec.to_builtins(problem, str_keys=True) for problem in file.listed[:PROBLEMS]],
-        "problems_by_code": dict(sorted(Counter(file.by_code).items())),
+        "problems_by_code": dict(sorted(file.by_code.items())),
         "continuity": [
             {"computer": log.computer, "channel": log.channel, "ranges": [str(number) for number in log.ranges]}
             for log in logs

@@ -14,6 +14,7 @@ import pyarrow as pa
 from mailwitness.event import Place, Problem
 from mailwitness.intake.custody import Ledger, statement, taking
 from mailwitness.intake.evidence import Found, find
+from mailwitness.intake.known import in_custody
 from mailwitness.intake.messages import Delivery, Read
 from mailwitness.intake.preparing import Origin, Preparation, Prepared
 from mailwitness.intake.report import FileReport, ImportReport
@@ -63,7 +64,7 @@ def import_paths(
         preparation = Preparation(found, EvidenceStore(trail), pool, origin)
         stack.callback(preparation.close)
         stack.callback(pool.close)  # first of all: whoever waits for a reader learns that it died
-        importing = _Importing(writer, rescuer, total, progress)
+        importing = _Importing(writer, rescuer, in_custody(trail_path), total, progress)
         importing.run(preparation, pool, max(1, workers) * AHEAD)
         writer.commit()
         return importing.report
@@ -130,7 +131,9 @@ class _File:
 class _Importing:
     """The state of one import."""
 
-    def __init__(self, writer: Writer, rescuer: ReadingProcess, total: int, progress: Progress | None) -> None:
+    def __init__(
+        self, writer: Writer, rescuer: ReadingProcess, known: dict[str, str], total: int, progress: Progress | None
+    ) -> None:
         self.report = ImportReport()
         self._writer = writer
         self._rescuer = rescuer
@@ -138,7 +141,7 @@ class _Importing:
         self._total = total
         self._done = 0
         self._by = taking()
-        self._in_custody = writer.custody_of()
+        self._in_custody = set(known)
 
     def run(self, preparation: Preparation, pool: Pool, ahead: int) -> None:
         """Read and append everything, in the order of the evidence."""
@@ -184,8 +187,7 @@ class _Importing:
         if self._progress is not None:
             self._progress(self._done, self._total, report.evidence)
         if report.sha256 and (report.counts.recorded or report.sha256 not in self._in_custody):
-            said = statement(report, file.ledger, self._by, observed_origin=None, parent_name=None)
-            self._writer.custody(said)
+            self._writer.custody(statement(report, file.ledger, self._by, kept=file.prepared.kept))
             self._in_custody.add(report.sha256)
 
 

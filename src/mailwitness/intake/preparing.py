@@ -33,8 +33,8 @@ class Prepared(msgspec.Struct, kw_only=True):
     file: FileReport
     reads: list[Read]
     weight: int = 0
-    source: Path | None = None  # where the original is read because no copy is kept
-    changed: Callable[[], bool] | None = None
+    kept: bool = False  # a copy stands in the trail; else the original is read
+    changed: Callable[[], bool] | None = None  # tells whether the original was written to since
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +110,7 @@ class Preparation:
             return Prepared(file=file, reads=[], weight=weight)
         file.sha256, file.size = taken.sha256, taken.size
         prepared = Prepared(file=file, reads=[], weight=weight)
+        prepared.kept = taken.path is not None
         if taken.path is None:
             prepared.changed = lambda: before != _identity(path)
         planned = self._plan(taken.path or path, file)

@@ -90,7 +90,7 @@ class SpanReader:
             elif isinstance(reading, Problem):
                 self._seen += reading.records
                 self._unread += reading.records
-                self._note(reading)
+                self._note(self._named(reading))
                 at = _offset(reading)
                 self._through = at if at is not None else self._through
             else:
@@ -155,6 +155,13 @@ class SpanReader:
             self._problems.append(problem)
         else:
             self._more_problems += 1
+
+    def _named(self, problem: Problem) -> Problem:
+        """Return a format's Problem under the evidence's own name: what the format read may be a copy."""
+        if problem.where.evidence == self._read.name:
+            return problem
+        where = msgspec.structs.replace(problem.where, evidence=self._read.name)
+        return msgspec.structs.replace(problem, where=where)
 
     def _raised(self, record: Record | ExportRecord, error: Exception) -> Problem:
         where = Place(
