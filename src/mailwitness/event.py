@@ -170,11 +170,14 @@ def windows_event_id(
     occurred_at: datetime,
     event_code: str,
     part: int = 0,
+    *,
+    recovered: bool = False,
 ) -> str:
     """Return the identity of a Windows record, the same from .evtx, XML, JSON, CSV or .evt.
 
     The time counts to the whole second (some forms know no more) and names without regard to case. `part` numbers
-    the events of a record that says several things (0 first).
+    the events of a record that says several things (0 first). A
+    `recovered` record has an identity apart: what was found in slack neither hides a live record nor contradicts it.
     """
     seconds = instant(occurred_at)[:19] + "Z"
     identity: list[Any] = [
@@ -187,6 +190,8 @@ def windows_event_id(
         seconds,
         event_code,
     ]
+    if recovered:
+        identity.append("recovered")
     return _identity(identity, part)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 
 import duckdb
@@ -15,25 +17,30 @@ from mailwitness.trail.schema import EVENTS_SCHEMA
 class Embedded:
     """DuckDB in this process, reading only. Close it, or use it as a context manager."""
 
-    def __init__(self, event_files: list[str], *, threads: int = 2, memory_limit: str = "2GB") -> None:
+    def __init__(
+        self, event_files: Iterable[Path], *, threads: int = 2, memory_limit: str = "2GB", recovered: bool = False
+    ) -> None:
         """Open over `event_files`, the Parquet files of the events table.
 
-        Where several logs hold the same event, the view `events` keeps the first by log_id and seq.
+        Where several logs hold the same event, the view `events` keeps the first by log_id and seq. Records that a
+        reader recovered from outside the live ones are left out unless `recovered` asks for them.
         """
-        logs = {part for name in event_files for part in name.split("/") if part.startswith("log_id=")}
+        event_files = list(event_files)
+        logs = {part for name in event_files for part in name.parts if part.startswith("log_id=")}
+        live = "" if recovered else " AND NOT coalesce(recovered, false)"
         once = " QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY log_id, seq) = 1" if len(logs) > 1 else ""
         self._connection = duckdb.connect(
             config={"threads": threads, "memory_limit": memory_limit, "autoload_known_extensions": False}
         )
         self._connection.execute("SET TimeZone = 'UTC'")
         if event_files:
-            files = ", ".join("'" + name.replace("'", "''") + "'" for name in event_files)
+            files = ", ".join("'" + str(name).replace("'", "''") + "'" for name in event_files)
             leaves = f"read_parquet([{files}], hive_partitioning = true, union_by_name = true)"
         else:
             self._connection.register("no_leaves", EVENTS_SCHEMA.empty_table())
             leaves = "no_leaves"
         self._connection.execute(f"CREATE VIEW leaves AS SELECT * FROM {leaves}")  # noqa: S608 - names quoted above
-        self._connection.execute(f"CREATE VIEW events AS SELECT * FROM leaves WHERE leaf_kind = 'event'{once}")  # noqa: S608
+        self._connection.execute(f"CREATE VIEW events AS SELECT * FROM leaves WHERE leaf_kind = 'event'{live}{once}")  # noqa: S608
 
     def __enter__(self) -> Self:
         """Return this engine."""

@@ -32,6 +32,7 @@ def stamp(record: Record, context: Context, source: str, part: int = 0) -> dict[
             record.occurred_at,
             code,
             part,
+            recovered=record.recovered,
         )
     return {
         "event_id": event_id,
