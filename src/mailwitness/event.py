@@ -161,7 +161,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     records: int = 0
 
 
-def windows_event_id(
+def windows_event_id(  # noqa: PLR0913 - the parts of the identity
     organization: str,
     provider: str,
     computer: str,
