@@ -18,6 +18,7 @@ from mailwitness.event import leaf_hash
 from mailwitness.trail.checkpoint import Checkpoint
 from mailwitness.trail.delta_log import (
     Snapshot,
+    Span,
     checkpoint_path,
     checkpoints_in,
     commit_path,
@@ -159,8 +160,8 @@ def _read_seals(trail: Trail, snapshot: Snapshot) -> Seals:
                     seals.add(_sealed(trail, trail.events / file.path, file.first_seq, file.last_seq))
             for name in version.removed:
                 seals.drop(f"events/{name}")
-            first, size = (version.span.first, version.span.size) if version.span else (0, 0)
-            seals.add(_sealed(trail, commit_path(trail.delta_log, number), first, size - 1))
+            span = version.span or Span(0, snapshot.size)
+            seals.add(_sealed(trail, commit_path(trail.delta_log, number), span.first, span.size - 1))
     for number in checkpoints_in(trail.delta_log):
         path = checkpoint_path(trail.delta_log, number)
         if number > seals.version:

@@ -86,6 +86,7 @@ class EventsTable:
             compression_level=ZSTD_LEVEL,
             row_group_size=FRESH_ROW_GROUP,
             use_dictionary=_DICTIONARY,
+            write_page_checksum=True,
             bloom_filter_options={"mailbox_ref": {"ndv": FRESH_ROW_GROUP, "fpp": 0.01}},
         )
         data = memoryview(sink.getvalue())

@@ -102,6 +102,10 @@ class Tree:
             right = tree_hash(hashes) if hashes else None
         return EMPTY_ROOT if right is None else right
 
+    def replace_edge(self, data: bytes) -> None:
+        """Put other leaf hashes in the place of those in the last, partial tile."""
+        self._edge[0] = bytearray(data)
+
     @classmethod
     def load(cls, log: Path, size: int) -> Tree:
         """Read the right edge of a tree of `size` leaves. Raises VerificationError where a tile is missing or short."""

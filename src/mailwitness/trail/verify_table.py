@@ -1,0 +1,104 @@
+"""The table's log, commit by commit, going on where one is damaged."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mailwitness.errors import TrailError
+from mailwitness.trail.delta_log import (
+    DataFile,
+    Version,
+    checkpoint_path,
+    checkpoints_in,
+    commit_path,
+    commits_in,
+    read_checkpoint,
+    read_commit,
+)
+from mailwitness.trail.examination import Broken, Examination
+from mailwitness.trail.leaf_store import LeafStore
+
+DATA_NAME = re.compile(r"v([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})-[0-9a-f]{8}\.parquet")
+"""The name of a Parquet file: version it was written for, first and last leaf."""
+
+
+def check_commits(run: Examination, size: int | None) -> None:
+    """Find the live files, and the commits that cannot be read. `size` is what the checkpoint signs, if it is good."""
+    log = run.trail.delta_log
+    try:
+        commits, checkpoints = set(commits_in(log)), checkpoints_in(log)
+    except TrailError as cause:
+        run.size = size or 0
+        run.store = LeafStore(run.size)
+        run.find_all(log, cause.what)
+        return
+    start = _read_checkpoint(run, checkpoints)
+    run.last_version = max([*commits, *checkpoints], default=-1)
+    failed: dict[int, str] = {}
+    for number in sorted(commits | set(range(start + 1, run.last_version + 1))):
+        version = _read_commit(commit_path(log, number), failed)
+        if version is not None:
+            run.commits[number] = version
+            if number > start:
+                _replay(run, version)
+    run.size = _size(run) if size is None else size
+    run.store = LeafStore(run.size)
+    run.broken = [_broken(run, number, what) for number, what in failed.items()]
+
+
+def _read_checkpoint(run: Examination, checkpoints: list[int]) -> int:
+    """Start from the newest Delta checkpoint that can be read; return its number, or -1."""
+    for number in reversed(checkpoints):
+        path = checkpoint_path(run.trail.delta_log, number)
+        try:
+            run.live = read_checkpoint(path)
+        except TrailError as cause:
+            run.find_all(path, cause.what)
+        else:
+            return number
+    return -1
+
+
+def _read_commit(path: Path, failed: dict[int, str]) -> Version | None:
+    try:
+        return read_commit(path)
+    except TrailError as cause:
+        failed[int(path.name[:20])] = cause.what
+        return None
+
+
+def _replay(run: Examination, version: Version) -> None:
+    for path in version.removed:
+        run.live.pop(path, None)
+    run.live.update((file.path, file) for file in version.added)
+
+
+def _size(run: Examination) -> int:
+    said = [version.span.size for version in run.commits.values() if version.span]
+    return min(max(said, default=0), 2**40)
+
+
+def _broken(run: Examination, number: int, what: str) -> Broken:
+    """Tell which leaves a commit brought from those of its neighbours, or from the names of its files."""
+    before = [v.span.size for n, v in run.commits.items() if n < number and v.span]
+    after = [v.span.first for n, v in run.commits.items() if n > number and v.span]
+    first, last = max(before, default=0), min(after, default=run.size) - 1
+    if last < first:  # a compaction brings no leaf: it moves them
+        files = files_named(run, number)
+        first = min((f.first_seq for f in files), default=0)
+        last = max((f.last_seq for f in files), default=max(run.size - 1, 0))
+    return Broken(number, commit_path(run.trail.delta_log, number), what, first, last)
+
+
+def files_named(run: Examination, number: int) -> list[DataFile]:
+    """Return the Parquet files on disk that were written for a version, by their names."""
+    found = []
+    for path in sorted(run.trail.events.glob(f"log_id=*/month=*/v{number}-*.parquet")):
+        match = DATA_NAME.fullmatch(path.name)
+        if match:
+            first, last = int(match[2]), int(match[3])
+            log_id, month = path.parts[-3].removeprefix("log_id="), path.parts[-2].removeprefix("month=")
+            name = str(path.relative_to(run.trail.events))
+            found.append(DataFile(name, path.stat().st_size, log_id, month, last - first + 1, first, last))
+    return found
