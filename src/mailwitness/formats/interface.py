@@ -128,7 +128,7 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[str, ...]
     fields: dict[str, Any]  # strings, booleans, integers, lists and dicts as written; no floats
     day_first: tuple[tuple[str, bool], ...] = ()
-    """Columns of locale dates whose order some row of the file shows: does the day come first (`locale_dates.parse`)."""
+    """Columns of locale dates whose order some row of the file shows: the day first or not (`locale_dates.parse`)."""
 
     def raw(self) -> dict[str, Any]:
         """Return the record as it goes into the entry."""
