@@ -166,6 +166,7 @@ def _stub(data: bytearray, at: int, size: int) -> None:
     if size >= RECORD_SMALLEST + 1:
         data[at : at + 4] = RECORD_MAGIC
         struct.pack_into("<I", data, at + 4, size)
+        struct.pack_into("<I", data, at + size - 4, size)
         data[at + RECORD_HEADER] = 0
 
 

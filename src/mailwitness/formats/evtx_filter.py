@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from mailwitness.formats.evtx_chunk import CHUNK, RECORD_HEADER, RECORD_SMALLEST, RECORDS_AT, Spot
+from mailwitness.formats.evtx_chunk import CHUNK, RECORD_HEADER, RECORD_SMALLEST, RECORDS_AT, Spot, walk
 from mailwitness.formats.evtx_template import NO_LAYOUT, Layout, layout_of
 from mailwitness.formats.interface import Skipped, Wanted
 
@@ -59,29 +59,45 @@ class Frames:
         at = np.flatnonzero(block.words[::2] == _RECORD_MAGIC).astype(np.int64) * 8
         ends = np.asarray(free, np.int64)
         chunk = at // CHUNK
-        within = at % CHUNK
-        inside = (within >= RECORDS_AT) & (within + RECORD_SMALLEST <= ends[chunk])
-        at, chunk = at[inside], chunk[inside]
         size = block.at32(at + 4)
-        is_first = np.diff(chunk, prepend=-1) != 0
+        end = chunk * CHUNK + ends[chunk]
+        # What looks like a record and whose end says the same size: of old content within a record few do.
+        fits = (at % CHUNK >= RECORDS_AT) & (size >= RECORD_SMALLEST) & (at + size <= end)
+        fits &= block.at32(at + size - 4) == size
+        at, size, chunk, end = at[fits], size[fits], chunk[fits], end[fits]
         is_last = np.diff(chunk, append=-1) != 0
-        following = np.where(is_last, chunk * CHUNK + ends[chunk], np.append(at[1:], 0))
-        holds = (at + size == following) & (size >= RECORD_SMALLEST) & (block.at32(at + size - 4) == size)
-        holds &= ~is_first | (at % CHUNK == RECORDS_AT)
-        broken = np.zeros(len(ends), bool)
+        holds = at + size == np.where(is_last, end, np.append(at[1:], 0))
+        holds &= (np.diff(chunk, prepend=-1) == 0) | (at % CHUNK == RECORDS_AT)
+        broken = ends > RECORDS_AT
+        broken[chunk] = False
         broken[chunk[~holds]] = True
         keep = ~broken[chunk]
-        self.at, self.size, self.chunk = at[keep], size[keep], chunk[keep]
+        walked = [_walked(block, i, free[i]) for i in np.flatnonzero(broken).tolist()]
+        at = np.concatenate([at[keep], *(found for found, _ in walked)])
+        size = np.concatenate([size[keep], *(sizes for _, sizes in walked)])
+        order = np.argsort(at, kind="stable") if walked else slice(None)
+        self.at, self.size = at[order], size[order]
+        self.chunk = self.at // CHUNK
         self.file_ids = block.u64[self.at + 8]
         self.starts = np.searchsorted(self.chunk, np.arange(len(ends) + 1))
 
-    def spots(self, chunk: int, keep: Truths | None = None) -> list[Spot]:
-        """Return the records of one chunk, all or those of `keep`, as places within the chunk."""
+    def count(self, chunk: int) -> int:
+        """Return how many records one chunk has."""
+        return int(self.starts[chunk + 1] - self.starts[chunk])
+
+    def spots(self, chunk: int, keep: Truths) -> list[Spot]:
+        """Return those records of one chunk that are of `keep`, as places within the chunk."""
         part = slice(self.starts[chunk], self.starts[chunk + 1])
-        at, size, file_id = self.at[part] % CHUNK, self.size[part], self.file_ids[part]
-        if keep is not None:
-            at, size, file_id = at[keep[part]], size[keep[part]], file_id[keep[part]]
+        kept = keep[part]
+        at, size, file_id = self.at[part][kept] % CHUNK, self.size[part][kept], self.file_ids[part][kept]
         return list(map(Spot._make, zip(at.tolist(), size.tolist(), file_id.tolist(), strict=True)))
+
+
+def _walked(block: Block, chunk: int, free: int) -> tuple[Integers, Integers]:
+    """Return places and sizes of a chunk's records found one by one; none where they do not end at `free`."""
+    spots, is_complete = walk(block.data[chunk * CHUNK : (chunk + 1) * CHUNK], free)
+    found = np.array([spot[:2] for spot in spots] if is_complete else [], np.int64).reshape(-1, 2)
+    return found[:, 0] + chunk * CHUNK, found[:, 1]
 
 
 class Values:

@@ -15,7 +15,6 @@ from mailwitness.formats.evtx_chunk import (
     FileHeader,
     Spot,
     chunk_header,
-    walk,
 )
 
 
@@ -40,14 +39,9 @@ class Slot:
         """Return how many records the chunk's header says there are; 0 where it cannot be believed."""
         return self.header.records if self.header.is_intact else 0
 
-    def walk(self) -> list[Spot]:
-        """Return the records that stand one behind the other; none where they do not end where the header says."""
-        spots, is_complete = walk(self.data, self.header.free)
-        return spots if is_complete else []
-
-    def holds(self, spots: list[Spot]) -> bool:
-        """Return whether `spots` are the records the header tells of."""
-        return len(spots) == self.header.records or (not spots and self.header.free == RECORDS_AT)
+    def holds(self, records: int) -> bool:
+        """Return whether so many records are what the header tells of."""
+        return records == self.header.records or (records == 0 and self.header.free == RECORDS_AT)
 
 
 def file_problems(header: FileHeader, head: bytes, size: int, evidence: str) -> list[Problem]:

@@ -88,14 +88,18 @@ def _documents(chunk: bytes) -> Iterator[tuple[int, str]]:
     except OSError:
         return
     try:
-        for i in range(file.get_number_of_records()):
-            try:
-                record = file.get_record(i)
-                file_id, xml = record.get_identifier(), record.get_xml_string()
-            except OSError:
-                continue
-            if xml:
-                yield file_id, xml
+        for count, get in (
+            (file.get_number_of_records(), file.get_record),
+            (file.get_number_of_recovered_records(), file.get_recovered_record),  # behind a number it did not expect
+        ):
+            for i in range(count):
+                try:
+                    record = get(i)
+                    file_id, xml = record.get_identifier(), record.get_xml_string()
+                except OSError:
+                    continue
+                if xml:
+                    yield file_id, xml
     finally:
         file.close()
 

@@ -57,14 +57,10 @@ class EvtxReading:
                 continue
             yield from self._foreign(foreign)
             foreign = []
-            spots = frames.spots(i)
-            kept = frames.spots(i, keep) if i in skipped else spots
-            if slot.is_whole and not slot.holds(spots):
-                spots = kept = slot.walk()
-            if slot.is_whole and slot.holds(spots):
+            if slot.is_whole and slot.holds(frames.count(i)):
                 yield from self._remarks(slot)
                 yield from skipped.get(i, ())
-                yield from self._whole(slot, spots, kept)
+                yield from self._whole(slot, frames.spots(i, keep), frames.count(i))
             else:
                 yield from self._broken(slot)
             yield from self._leftovers(slot)
@@ -81,16 +77,15 @@ class EvtxReading:
         if problem is not None:
             yield problem
 
-    def _whole(self, slot: Slot, spots: list[Spot], kept: list[Spot]) -> Iterator[Record | Problem]:
-        """Read a chunk whose checksums hold: the records kept, each at its place."""
+    def _whole(self, slot: Slot, kept: list[Spot], count: int) -> Iterator[Record | Problem]:
+        """Read the records kept of the `count` in a chunk whose checksums hold."""
         if not kept:
             return
-        is_part = len(kept) < len(spots)
+        is_part = len(kept) < count
         records = self._read(evtx_chunk.mended(slot.data, kept) if is_part else slot.data, kept, slot)
         if is_part and None in records:
-            again = self._read(slot.data, spots, slot)
-            by_spot = dict(zip(spots, again, strict=True))
-            records = [record or by_spot[spot] for spot, record in zip(kept, records, strict=True)]
+            again = self._read(slot.data, kept, slot)
+            records = [record or other for record, other in zip(records, again, strict=True)]
         yield from self._all(slot, kept, records, len(kept))
 
     def _broken(self, slot: Slot) -> Iterator[Record | Problem]:
