@@ -82,10 +82,21 @@ class TruthRow(msgspec.Struct, kw_only=True, omit_defaults=True):
                 continue
             if isinstance(value, datetime):
                 value = instant(value)
+            elif isinstance(value, tuple):
+                value = list(value)
             elif name == "evidence":
-                value = [draft.placed for draft in value]
+                value = [dict(draft.placed) for draft in value if draft.placed is not None]
+                fields |= _hole(self.kind, self.evidence[0])
             fields[name] = value
         return fields
+
+
+def _hole(kind: TruthKind, draft: Draft) -> dict[str, int]:
+    """Return the record numbers that a gap before `draft` lost."""
+    if kind != "gap" or not draft.lost or draft.placed is None:
+        return {}
+    number: int = draft.placed["record_id"]
+    return {"first": number - draft.lost, "last": number - 1}
 
 
 def whose(mailbox: Account) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class World:
         self.names: DirectoryNames = directory_names()
         self._mailbox: dict[str, dict[str, str]] = {}
         self._entries: dict[str, list[str]] = {}
+        self._forwarding: dict[str, str] = {}
 
     def logon_id(self, account: Account, host: Host, at: datetime) -> int:
         """Return the logon id of the session of this account on this computer on this day."""
@@ -62,3 +63,10 @@ class World:
         else:
             entries.remove(entry)
         return before, self.descriptor(target)
+
+    def set_forwarding(self, mailbox: Account, value: str | None) -> str | None:
+        """Set where a mailbox's mail goes as well (None: nowhere); return where it went before."""
+        before = self._forwarding.pop(mailbox.name, None)
+        if value is not None:
+            self._forwarding[mailbox.name] = value
+        return before

@@ -149,7 +149,7 @@ def system_template(
 
 
 @lru_cache(maxsize=1024)
-def body_template(names: tuple[str, ...], user_data: tuple[str, str] | None) -> Template:
+def body_template(names: tuple[str, ...], user_data: tuple[str, str] | None, *, strings: bool = True) -> Template:
     """Return the template of the event's own data: named Data, unnamed Data (with Binary), or a UserData element."""
     if user_data is not None:
         element, namespace = user_data
@@ -158,9 +158,9 @@ def body_template(names: tuple[str, ...], user_data: tuple[str, str] | None) -> 
         )
         return template_of(Element(element, (("xmlns", Text(namespace)),), children))
     if not names:
-        strings = Element("Data", content=(Slot(0, STRING_ARRAY),), slot=0)
         binary = Element("Binary", content=(Slot(2, BINARY),), slot=2)
-        return template_of(Element("EventData", content=(strings, binary)))
+        data = (Element("Data", content=(Slot(0, STRING_ARRAY),), slot=0),) if strings else ()
+        return template_of(Element("EventData", content=(*data, binary)))
     fields = tuple(
         Element("Data", (("Name", Text(n)),), (Slot(i, VALUE_TYPES.get(n, STRING), optional=False),))
         for i, n in enumerate(names)
@@ -178,4 +178,4 @@ def templates_of(record: WindowsRecord) -> tuple[Template, Template]:
         classic=record.qualifiers is not None,
         user_data=record.user_data is not None,
     )
-    return outer, body_template(record.names, record.user_data)
+    return outer, body_template(record.names, record.user_data, strings=bool(record.values))

@@ -1,0 +1,91 @@
+"""Stories as data: an organisation, its days, and what happened on them.
+
+A story's acts name verbs, which are the methods of its generation (generations/). The everyday around them follows from
+the organisation's name, so that a story writes the same bytes every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import yaml
+
+from mailwitness.simulate.act import Act, Told
+from mailwitness.simulate.evidence_folder import EvidenceFolder, LogPlan
+from mailwitness.simulate.generations.exchange_2003 import Exchange2003
+from mailwitness.simulate.generations.exchange_2019 import Exchange2019
+from mailwitness.simulate.organisation import OrganisationPlan, number_of, organisation
+from mailwitness.simulate.truth import TruthRow
+from mailwitness.simulate.world import World
+
+NAMES = ("fabrik_2003", "nordwind_2019")
+_GENERATIONS = {"2003": Exchange2003, "2019": Exchange2019}
+_SATURDAY = 5
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A story file."""
+
+    title: str
+    generation: Literal["2003", "2019"]
+    organisation: OrganisationPlan
+    domain_controller: str
+    mail_server: str
+    workstations: tuple[str, ...]
+    logs: dict[str, LogPlan]
+    first_day: date
+    days: int
+    everyday: dict[str, int]  # verb: how often a working day
+    story: tuple[Act, ...]
+
+
+def scenario(name: str) -> Scenario:
+    """Return a bundled story."""
+    text = files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return msgspec.convert(yaml.safe_load(text), Scenario)
+
+
+def write(name: str, folder: Path | None) -> tuple[list[Path], list[TruthRow]]:
+    """Write a story's evidence below `folder` (None: nowhere) and return the files and the truth, in order of time."""
+    plan = scenario(name)
+    world = World(organisation(plan.organisation))
+    hosts = world.organisation.hosts
+    teller = _GENERATIONS[plan.generation](world, hosts[plan.domain_controller], hosts[plan.mail_server])
+    rows: list[TruthRow] = []
+    with EvidenceFolder(folder, plan.logs) as evidence:
+        for act in sorted([*_everyday(plan, world), *plan.story], key=lambda act: act.at):
+            verb: Callable[[Act], Told] = getattr(teller, act.verb)
+            told = verb(act)
+            evidence.add(told.all_drafts())
+            rows += told.rows
+    for number, row in enumerate(rows, 1):
+        row.id, row.organization = f"{name}-{number:04}", plan.organisation.dns
+    return evidence.paths, rows
+
+
+def _everyday(plan: Scenario, world: World) -> Iterator[Act]:
+    """Yield what happens on every working day: owners open their mailboxes, services do their rounds."""
+    people = world.organisation.mailboxes()
+    administrators = [a.name for a in world.organisation.accounts.values() if a.kind == "user" and not a.has_mailbox]
+    for number in range(plan.days):
+        day = plan.first_day + timedelta(days=number)
+        if day.weekday() >= _SATURDAY:
+            continue
+        for verb, times in plan.everyday.items():
+            for turn in range(times):
+                key = (plan.organisation.dns, day, verb, turn)
+                person = people[number_of(*key, "who", below=len(people))]
+                admin = (administrators or [person.name])[number_of(*key, "admin", below=len(administrators) or 1)]
+                moment = datetime(day.year, day.month, day.day, 7, tzinfo=UTC)
+                moment += timedelta(milliseconds=number_of(*key, "when", below=36_000_000))
+                by = {"service_open": "NT AUTHORITY\\SYSTEM"}.get(verb, admin if verb in _BY_ADMIN else person.name)
+                station = plan.workstations[number_of(person.name, below=len(plan.workstations))]
+                yield Act(at=moment, verb=verb, by=by, mailbox=person.name, trustee=person.name, station=station)
+
+
+_BY_ADMIN = {"reset_password", "edit_profile", "admin_logon"}
