@@ -26,8 +26,8 @@ from mailwitness.trail.schema import BATCH_SCHEMA
 from mailwitness.trail.settings import load_settings
 from mailwitness.trail.writer import Writer
 
-AHEAD = 3
-"""Reads under way for each worker, so that none waits while the trail is written."""
+AHEAD = 32
+"""Reads that are queued for each worker, so that none waits while the trail is written."""
 CONFLICT = 2
 
 Progress = Callable[[int, int, str], None]

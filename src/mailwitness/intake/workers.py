@@ -20,8 +20,8 @@ from mailwitness.intake.limits import reader_environment, wall_budget
 from mailwitness.intake.messages import FRAME, Delivery, Failed, Plan, Planned, Read, decode_reply, encode
 
 COMMAND = (sys.executable, "-P", "-m", "mailwitness.intake.reader")
-STREAM_DEPTH = 4
-"""Deliveries of a streamed read that wait in memory; then its reader waits."""
+WAITING_BYTES = 48 * 1024 * 1024
+"""Bytes of deliveries that wait to be taken in; then no read is begun, and readers of streams wait."""
 _TAIL = 300
 
 
@@ -57,6 +57,10 @@ class ReadingProcess:
             yield reply, body
             if isinstance(reply, Planned) or reply.final:
                 return
+
+    def start(self) -> None:
+        """Start the process ahead of its first request: loading its libraries takes a while."""
+        self._running()
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -146,39 +150,86 @@ class Died(msgspec.Struct, frozen=True):
     cause: str
 
 
+class Backlog:
+    """The bytes of deliveries nobody has taken yet, which hold readers back when they are many.
+
+    The job that is being taken in is held back by its own bytes alone: those of later jobs must not stop it, since
+    they wait for it.
+    """
+
+    def __init__(self, limit: int = WAITING_BYTES) -> None:
+        self._limit = limit
+        self._bytes: dict[Job, int] = {}
+        self._head: Job | None = None
+        self._changed = threading.Condition()
+        self._is_closed = False
+
+    def take_from(self, job: Job) -> None:
+        """Say that the replies of `job` are being taken in."""
+        with self._changed:
+            self._head = job
+            self._changed.notify_all()
+
+    def add(self, job: Job, count: int) -> None:
+        """Count bytes of `job` as waiting; negative ones as taken."""
+        with self._changed:
+            self._bytes[job] = self._bytes.get(job, 0) + count
+            if not self._bytes[job]:
+                del self._bytes[job]
+            self._changed.notify_all()
+
+    def wait(self, job: Job) -> bool:
+        """Wait until there is room for more of `job`; return False where all is being closed."""
+
+        def is_free() -> bool:
+            counted = self._bytes.get(job, 0) if job is self._head else sum(self._bytes.values())
+            return self._is_closed or counted < self._limit
+
+        with self._changed:
+            self._changed.wait_for(is_free)
+            return not self._is_closed
+
+    def close(self) -> None:
+        """Let everybody go on."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+
 class Job:
     """A request on its way: its replies come in order, the last one final, Planned or Died."""
 
-    def __init__(self, request: Plan | Read) -> None:
+    def __init__(self, request: Plan | Read, backlog: Backlog) -> None:
         self.request = request
-        streamed = isinstance(request, Read) and request.streamed
-        self._replies: queue.Queue[tuple[Planned | Delivery | Died, bytearray]] = queue.Queue(
-            STREAM_DEPTH if streamed else 0
-        )
+        self._backlog = backlog
+        self._replies: queue.SimpleQueue[tuple[Planned | Delivery | Died, bytearray]] = queue.SimpleQueue()
 
     def replies(self) -> Iterator[tuple[Planned | Delivery | Died, bytearray]]:
         """Yield the replies as they come."""
+        if isinstance(self.request, Read):
+            self._backlog.take_from(self)
         while True:
             reply, body = self._replies.get()
+            self._backlog.add(self, -len(body))
             yield reply, body
             if not isinstance(reply, Delivery) or reply.final:
                 return
 
-    def serve(self, process: ReadingProcess, closing: threading.Event) -> None:
-        """Ask `process` and pass on what it replies; wait where nobody takes it, unless all is `closing`."""
-        try:
-            for reply in process.ask(self.request):
-                self._pass_on(reply, closing)
-        except ReaderDied as death:
-            self._pass_on((Died(str(death)), bytearray()), closing)
-
-    def _pass_on(self, reply: tuple[Planned | Delivery | Died, bytearray], closing: threading.Event) -> None:
-        while not closing.is_set():
-            try:
-                self._replies.put(reply, timeout=0.2)
-            except queue.Full:
-                continue
+    def serve(self, process: ReadingProcess) -> None:
+        """Ask `process` and pass on what it replies, as long as there is room."""
+        if not self._backlog.wait(self):
             return
+        try:
+            for reply, body in process.ask(self.request):
+                self._pass_on(reply, body)
+                if isinstance(reply, Delivery) and not reply.final and not self._backlog.wait(self):
+                    return
+        except ReaderDied as death:
+            self._pass_on(Died(str(death)), bytearray())
+
+    def _pass_on(self, reply: Planned | Delivery | Died, body: bytearray) -> None:
+        self._backlog.add(self, len(body))
+        self._replies.put((reply, body))
 
 
 _PLAN, _READ, _END = range(3)
@@ -190,7 +241,7 @@ class Pool:
     def __init__(self, count: int, command: tuple[str, ...] = COMMAND) -> None:
         self._jobs: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
-        self._closing = threading.Event()
+        self._backlog = Backlog()
         self.processes = [ReadingProcess(command) for _ in range(count)]
         self._threads = [
             threading.Thread(target=self._work, args=(process,), name="reading", daemon=True)
@@ -201,13 +252,13 @@ class Pool:
 
     def submit(self, request: Plan | Read) -> Job:
         """Queue a request; the job's replies can be read at once."""
-        job = Job(request)
+        job = Job(request, self._backlog)
         self._jobs.put((_PLAN if isinstance(request, Plan) else _READ, next(self._numbers), job))
         return job
 
     def close(self) -> None:
         """End all processes; what is under way is given up."""
-        self._closing.set()
+        self._backlog.close()
         for process in self.processes:
             process.kill()
         for _ in self._threads:
@@ -216,10 +267,10 @@ class Pool:
             thread.join()
 
     def _work(self, process: ReadingProcess) -> None:
+        process.start()
         while True:
             job = self._jobs.get()[2]
             if job is None:
                 process.stop()
                 return
-            if not self._closing.is_set():
-                job.serve(process, self._closing)
+            job.serve(process)
