@@ -91,6 +91,13 @@ class _Forward:
             self.last_block = data
         return data
 
+    def passes_content(self) -> bool:
+        """Pass over the rest, to its checksum, and return whether any byte of it is not zero."""
+        found = False
+        while piece := self.some(_CHUNK):
+            found = found or bool(piece.strip(b"\x00"))
+        return found
+
     def tell(self) -> int:
         """Return how many bytes were passed."""
         return self._position
@@ -128,21 +135,8 @@ def tar_members(archive: Archive, file: BinaryIO) -> Iterator[Member | Problem]:
 
 def _tar(archive: Archive, stream: _Forward) -> Iterator[Member | Problem]:
     try:
-        opened = tarfile.TarFile(fileobj=stream, mode="r")  # type: ignore[arg-type] # all of a file that it uses
-        count = 0
-        while (info := opened.next()) is not None:
-            opened.members.clear()  # type: ignore[attr-defined] # it keeps all it has seen
-            count += 1
-            if count > MEMBERS:
-                yield archive.problem("limit", f"at most {MEMBERS} members", "more")
-                return
-            if info.isdir():
-                continue
-            yield (
-                archive.admits(info.name)
-                or _refusal(archive, info)
-                or Member(shown(info.name), info.size, _copy(archive, opened, info))
-            )
+        yield from _tar_files(archive, stream)
+        last_block, follows = stream.last_block, stream.passes_content()
     except BeyondLimitError as error:
         yield archive.problem("limit", "an archive within the limits", str(error))
     except EOFError as error:
@@ -151,11 +145,29 @@ def _tar(archive: Archive, stream: _Forward) -> Iterator[Member | Problem]:
         is_short = "end of data" in str(error)
         yield archive.problem("truncated" if is_short else "damaged", "a sound tar", str(error), records=not is_short)
     else:
-        # tarfile takes any header it cannot read for the end
-        if not stream.last_block:
+        # tarfile takes any header it cannot read for the end, and nothing makes it read what follows
+        if not last_block:
             yield archive.problem("truncated", "the end mark of a tar", "the end of the file", records=0)
-        elif stream.last_block.strip(b"\x00"):
-            yield archive.problem("damaged", "the header of a member", f"bytes {stream.last_block[:16]!r}")
+        elif last_block.strip(b"\x00"):
+            yield archive.problem("damaged", "the header of a member", f"bytes {last_block[:16]!r}")
+        elif follows:
+            yield archive.problem("damaged", "the end of the archive", "bytes behind its end mark")
+
+
+def _tar_files(archive: Archive, stream: _Forward) -> Iterator[Member | Problem]:
+    opened = tarfile.TarFile(fileobj=stream, mode="r")  # type: ignore[arg-type] # all of a file that it uses
+    count = 0
+    while (info := opened.next()) is not None:
+        opened.members.clear()  # type: ignore[attr-defined] # it keeps all it has seen
+        count += 1
+        if count > MEMBERS:
+            raise BeyondLimitError(f"more than {MEMBERS} members")
+        if not info.isdir():
+            yield (
+                archive.admits(info.name)
+                or _refusal(archive, info)
+                or Member(shown(info.name), info.size, _copy(archive, opened, info))
+            )
 
 
 def _refusal(archive: Archive, info: tarfile.TarInfo) -> Problem | None:

@@ -27,6 +27,7 @@ _BETWEEN = re.compile(
 )
 _END = b"</Event>"
 _LONGEST_START = len(b"<Event ") - 1
+_LONGEST_TAG = 4096
 _TOO_LONG = f"an event of more than {RECORD_BYTES} bytes"
 
 
@@ -90,7 +91,7 @@ class _Cutter:
                 self._amiss = False
                 yield self._event()
                 continue
-            stop = len(self._buffer) if self._ended else max(self._position, len(self._buffer) - _LONGEST_START)
+            stop = self._end_of_what_is_whole()
             yield from self._between(stop)
             self._move(stop)
             if self._ended:
@@ -107,6 +108,12 @@ class _Cutter:
         self._buffer = self._buffer[self._position :] + chunk
         self._searched = max(0, self._searched - self._position)
         self._position = 0
+
+    def _end_of_what_is_whole(self) -> int:
+        """Return how far the buffer can be told: up to a tag that its end may have cut in two."""
+        size = len(self._buffer)
+        tag = self._buffer.rfind(b"<", max(self._position, size - _LONGEST_TAG))
+        return size if self._ended or tag < 0 or self._buffer.find(b">", tag) >= 0 else tag
 
     def _between(self, end: int) -> Iterator[Fault]:
         """Yield a Fault for bytes between events that belong there by no right."""
