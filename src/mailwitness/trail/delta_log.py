@@ -118,6 +118,14 @@ def number_of(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def is_staged(name: str) -> bool:
+    """Return whether a name is one the deltalake library writes on its way: before a rename, or as a hint.
+
+    `_last_checkpoint` is the hint; the protocol does without it, and the writer removes it.
+    """
+    return "#" in name or name.startswith("_commit_") or name == "_last_checkpoint"
+
+
 def _numbers(delta_log: Path, pattern: re.Pattern[str]) -> list[int]:
     try:
         names = [path.name for path in delta_log.iterdir()]

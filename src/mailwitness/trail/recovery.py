@@ -23,6 +23,7 @@ from mailwitness.trail.delta_log import (
     checkpoints_in,
     commit_path,
     commits_in,
+    is_staged,
     read_commit,
     read_snapshot,
 )
@@ -66,16 +67,18 @@ def recover(trail: Trail, log_id: str, key: VerifierKey) -> Recovered:
     _check_files(trail, snapshot)
     seals = _read_seals(trail, snapshot)
     _set_orphans_aside(trail, snapshot, seals, remarks)
+    for name in [name for name in seals.removed if not (trail.path / name).exists()]:
+        seals.forget(name)
     tree = _load_tree(trail, log_id, checkpoint, snapshot, remarks)
     return Recovered(tree, snapshot, seals, remarks)
 
 
 def _remove_temporaries(trail: Trail, log_id: str, remarks: list[Remark]) -> None:
     folders = [trail.path, trail.log(log_id), trail.delta_log, trail.evidence, *_subfolders(trail.evidence)]
-    for folder in folders:
-        for path in folder.glob(f"*{TEMPORARY}"):
-            path.unlink()
-            remarks.append(Remark("a file that was being written was removed", str(path)))
+    staged = [path for path in trail.delta_log.iterdir() if is_staged(path.name)]
+    for path in [*staged, *(path for folder in folders for path in folder.glob(f"*{TEMPORARY}"))]:
+        path.unlink()
+        remarks.append(Remark("a file that was being written was removed", str(path)))
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -101,6 +101,14 @@ class Seals:
         """Return whether a file is or was part of the table: sealed, new since, or removed."""
         return name in self.sealed or name in self._new or name in self._gone or name in self.removed
 
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 a file had when it was written."""
+        return (self._new.get(name) or self.sealed[name]).sha256
+
+    def forget(self, name: str) -> None:
+        """Say that a removed file is gone from disk."""
+        self.removed.pop(name, None)
+
     def said(self, version: int) -> Iterator[dict[str, Any]]:
         """Yield what the next sealed leaves have to say."""
         return said_by_leaves(version, self._present(), self._gone)

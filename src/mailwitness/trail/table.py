@@ -154,9 +154,12 @@ class EventsTable:
         return path
 
 
-def data_path(log_id: str, month: str, version: int, first: int, last: int) -> str:
-    """Return the name of a new Parquet file: the version it is meant for and the range of its leaves."""
-    return f"log_id={log_id}/month={month}/v{version}-{first}-{last}-{secrets.token_hex(4)}.parquet"
+def data_path(log_id: str, month: str, version: int, first: int, last: int, *, letter: str = "v") -> str:
+    """Return the name of a new Parquet file: the version it is meant for and the range of its leaves.
+
+    The letter is v for rows as they came and c for compacted ones.
+    """
+    return f"log_id={log_id}/month={month}/{letter}{version}-{first}-{last}-{secrets.token_hex(4)}.parquet"
 
 
 def _add(written: Written, now: int, *, data_change: bool) -> AddAction:
@@ -170,9 +173,11 @@ def _add(written: Written, now: int, *, data_change: bool) -> AddAction:
     return AddAction(file.path, file.size, partition, now, data_change, json.dumps(stats))
 
 
-def time_range(rows: pa.Table) -> tuple[str | None, str | None]:
+def time_range(rows: pa.Table | pa.RecordBatch) -> tuple[str | None, str | None]:
     """Return the first and last occurred_at as Delta statistics write them: milliseconds, the last rounded up."""
-    values = rows.column("occurred_at").combine_chunks().cast(pa.int64()).drop_null()
+    column = rows.column("occurred_at")
+    joined = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = joined.cast(pa.int64()).drop_null()
     if not len(values):
         return None, None
     numbers = values.to_numpy(zero_copy_only=False)

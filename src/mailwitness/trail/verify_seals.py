@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mailwitness.trail.delta_log import commit_path, number_of
+from mailwitness.trail.delta_log import commit_path, is_staged, number_of
 from mailwitness.trail.durable import TEMPORARY
 from mailwitness.trail.examination import Examination
 from mailwitness.trail.sealing import hash_file
@@ -16,7 +16,10 @@ def check_seals(run: Examination) -> None:
     live = {f"events/{path}" for path in run.live}
     for name, sealed in run.seals.sealed.items():
         if name not in live:
-            _check_file(run, name, sealed.sha256, sealed.size, (sealed.first, sealed.last))
+            # The first commit describes the whole table; any other one, the leaves it brought.
+            whole = run.trail.path / name == commit_path(run.trail.delta_log, 0)
+            leaves = (0, max(run.size - 1, 0)) if whole else (sealed.first, sealed.last)
+            _check_file(run, name, sealed.sha256, sealed.size, leaves)
     _check_broken(run)
     _check_live(run)
     _check_strangers(run, live)
@@ -83,12 +86,7 @@ def _is_leftover(run: Examination, path: Path) -> bool:
     in_log = path.parent == run.trail.delta_log
     if data:
         return int(data[1]) > run.last_version and not in_log
-    return path.name.endswith(TEMPORARY) or (in_log and (path.name == "_last_checkpoint" or is_staged(path.name)))
-
-
-def is_staged(name: str) -> bool:
-    """Return whether a name in the table's log is one that the deltalake library writes to before it renames."""
-    return "#" in name or name.startswith("_commit_")
+    return path.name.endswith(TEMPORARY) or (in_log and is_staged(path.name))
 
 
 def _is_unsealed(run: Examination, path: Path) -> bool:

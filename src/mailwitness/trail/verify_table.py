@@ -19,7 +19,7 @@ from mailwitness.trail.delta_log import (
 from mailwitness.trail.examination import Broken, Examination
 from mailwitness.trail.leaf_store import LeafStore
 
-DATA_NAME = re.compile(r"v([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})-[0-9a-f]{8}\.parquet")
+DATA_NAME = re.compile(r"[vc]([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})-[0-9a-f]{8}\.parquet")
 """The name of a Parquet file: version it was written for, first and last leaf."""
 
 
@@ -94,7 +94,7 @@ def _broken(run: Examination, number: int, what: str) -> Broken:
 def files_named(run: Examination, number: int) -> list[DataFile]:
     """Return the Parquet files on disk that were written for a version, by their names."""
     found = []
-    for path in sorted(run.trail.events.glob(f"log_id=*/month=*/v{number}-*.parquet")):
+    for path in sorted(run.trail.events.glob(f"log_id=*/month=*/[vc]{number}-*.parquet")):
         match = DATA_NAME.fullmatch(path.name)
         if match:
             first, last = int(match[2]), int(match[3])

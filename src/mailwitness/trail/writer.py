@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -19,14 +19,16 @@ from mailwitness.errors import TrailError, TrailLocked
 from mailwitness.event import Blob, instant, leaf_hash
 from mailwitness.trail.admission import Admission
 from mailwitness.trail.checkpoint import Checkpoint
-from mailwitness.trail.delta_log import DataFile
-from mailwitness.trail.durable import replace_durably
+from mailwitness.trail.compaction import due, everything, merge
+from mailwitness.trail.delta_log import DataFile, checkpoint_path, checkpoints_in, commit_path, commits_in
+from mailwitness.trail.durable import replace_durably, sync_directories
 from mailwitness.trail.evidence import EvidenceStore
 from mailwitness.trail.identities import MEMORY_LIMIT
 from mailwitness.trail.keys import Head, load_key
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.leaves import LeafKind, leaf_batch, leaf_entry
 from mailwitness.trail.note import SigningKey
+from mailwitness.trail.projection import parse_instant
 from mailwitness.trail.recovery import Remark, recover
 from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.sealing import SealedFile, hash_file
@@ -34,6 +36,10 @@ from mailwitness.trail.settings import Settings, load_settings
 from mailwitness.trail.table import EventsTable, Written
 from mailwitness.trail.tiles import Tree, remove_partial_tiles, write_tiles
 
+SEAL_EVERY = 64
+"""Commits after which the new files are sealed without being asked, and after which Delta gets a checkpoint."""
+GRACE = timedelta(minutes=10)
+"""How long a file that compaction replaced stays for whoever reads it just then."""
 COMMIT_ROWS = 50_000
 COMMIT_BYTES = 48 << 20
 """What is appended is committed by itself at so many rows or bytes of Arrow data."""
@@ -80,13 +86,16 @@ class Writer:
         self._pending: list[tuple[pa.RecordBatch, npt.NDArray[np.str_]]] = []
         self._pending_bytes = 0
         self._broken = False
+        self._grace = GRACE
         if self.recovery:
             remarks = [{"what": r.what, "where": r.where, "leaves": r.leaves} for r in self.recovery]
             self.custody({"act": "recovered", "remarks": remarks})
 
     @classmethod
-    def open(cls, path: Path, key_path: Path | None = None) -> Self:
+    def open(cls, path: Path, key_path: Path | None = None, *, grace: timedelta = GRACE) -> Self:
         """Lock the trail's log, put right what a crash left, and return the writer.
+
+        Files that compaction replaced are deleted after `grace`.
 
         Raises TrailLocked where another writer runs, UsageError where the trail or its key cannot be used, and
         TrailBehind where acknowledged leaves are missing.
@@ -96,10 +105,12 @@ class Writer:
         key = load_key(settings, key_path)
         lock = _lock(trail, settings.log_id)
         try:
-            return cls(trail, settings, key, Head(key_path or Path(settings.key_path)), lock)
+            writer = cls(trail, settings, key, Head(key_path or Path(settings.key_path)), lock)
         except BaseException:
             lock.close()
             raise
+        writer._grace = grace
+        return writer
 
     @property
     def size(self) -> int:
@@ -151,6 +162,9 @@ class Writer:
         if self._pending:
             with self._breaking():
                 self._commit()
+                self._compact(due(self._live.values()))
+                if self._table.version - self._seals.version > SEAL_EVERY:
+                    self._seal()
         return Committed(self._tree.size, self._tree.root())
 
     def _commit(self) -> None:
@@ -203,12 +217,58 @@ class Writer:
         if self._table.version <= self._seals.version + 1:  # what the last seal itself wrote
             return committed
         with self._breaking():
-            version, written_at = self._table.version, datetime.now(UTC)
-            for said in self._seals.said(version):
-                self._leaf("sealed", said, written_at)
-            self._seals.sealed_now(version, instant(written_at))
-            self._commit()
+            self._seal()
         return Committed(self._tree.size, self._tree.root())
+
+    def _seal(self) -> None:
+        self._write_delta_checkpoint()
+        version, written_at = self._table.version, datetime.now(UTC)
+        for said in list(self._seals.said(version)):
+            self._leaf("sealed", said, written_at)
+        self._seals.sealed_now(version, instant(written_at))
+        self._commit()
+        self._head.keep(Checkpoint(self.settings.origin, self._tree.size, self._tree.root()), self._key)
+        self._delete_removed(written_at)
+
+    def _write_delta_checkpoint(self) -> None:
+        """Now and then give the table a Delta checkpoint, and let go of the commits before the one before it."""
+        log = self.trail.delta_log
+        checkpoints = checkpoints_in(log)
+        if self._table.version - max(checkpoints, default=0) < SEAL_EVERY:
+            return
+        path = self._table.checkpoint()
+        self._seals.add(SealedFile(self._name(path), *hash_file(path), 0, self._tree.size - 1))
+        before = max(checkpoints, default=0)
+        gone = [commit_path(log, n) for n in commits_in(log) if n < before]
+        for path in [*gone, *(checkpoint_path(log, n) for n in checkpoints if n < before)]:
+            self._seals.drop(self._name(path))
+
+    def _delete_removed(self, now: datetime) -> None:
+        """Delete files whose removal a durable leaf states, once no reader can be in the middle of them."""
+        folders = set()
+        for name, removed_at in list(self._seals.removed.items()):
+            if now - parse_instant(removed_at) >= self._grace:
+                path = self.trail.path / name
+                path.unlink(missing_ok=True)
+                folders.add(path.parent)
+                self._seals.forget(name)
+        sync_directories(folders)
+
+    def compact(self) -> Committed:
+        """Commit, then rewrite every month as one file sorted by mailbox and time, and seal."""
+        self.commit()
+        with self._breaking():
+            self._compact(everything(self._live.values()))
+        return self.seal()
+
+    def _compact(self, groups: Sequence[Sequence[DataFile]]) -> None:
+        for files in groups:
+            hashes = {file.path: self._seals.sha256(f"events/{file.path}") for file in files}
+            written = merge(self.trail, files, hashes, self._table.version + 1)
+            commit = self._table.commit([written], files, self._tree.size, self._tree.size)
+            self._committed([written], files, commit)
+        if groups:
+            self._admission.committed(self._live_by_month())
 
     def close(self) -> None:
         """Seal and give the lock back. A writer that an error broke only gives the lock back."""
@@ -217,7 +277,6 @@ class Writer:
         try:
             if not self._broken:
                 self.seal()
-                self._head.keep(Checkpoint(self.settings.origin, self._tree.size, self._tree.root()), self._key)
         finally:
             self.abandon()
 

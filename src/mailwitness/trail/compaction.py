@@ -1,0 +1,150 @@
+"""Rewriting many small files of a month as one, sorted by mailbox and time. No leaf moves: seq is a stored column."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mailwitness.errors import TrailError
+from mailwitness.trail.delta_log import DataFile
+from mailwitness.trail.durable import sync_directory, sync_file
+from mailwitness.trail.layout import Trail
+from mailwitness.trail.reader import RESTORE, SORT_MEMORY
+from mailwitness.trail.schema import FILE_SCHEMA
+from mailwitness.trail.sealing import hash_file
+from mailwitness.trail.table import ZSTD_LEVEL, Written, data_path, time_range
+
+FAN_IN = 16
+"""So many files of a month and of one order of size are merged: every row is rewritten a few times at most."""
+LIVE_FILES = 256
+"""Above so many live files the months with the most files are merged whatever the sizes: commits stay flat."""
+SORTED_ROW_GROUP = 20_000
+LARGE = 4_000_000
+"""Rows from which a sorted file is left alone."""
+
+
+def due(live: Iterable[DataFile]) -> list[list[DataFile]]:
+    """Return the groups of files that are to be merged now."""
+    groups = [
+        files for months in _by_month(live).values() for files in _by_size(months).values() if len(files) >= FAN_IN
+    ]
+    if groups:
+        return groups
+    months = sorted(_by_month(live).values(), key=len, reverse=True)
+    excess = sum(len(files) for files in months) - LIVE_FILES
+    chosen = []
+    for files in months:
+        small = [file for file in files if file.rows < LARGE]
+        if excess <= 0 or len(small) < 2:  # noqa: PLR2004 - one file is merged already
+            break
+        chosen.append(small)
+        excess -= len(small) - 1 + LIVE_FILES // 4
+    return chosen
+
+
+def everything(live: Iterable[DataFile]) -> list[list[DataFile]]:
+    """Return the groups of files that leave one sorted file a month."""
+    return [
+        small
+        for files in _by_month(live).values()
+        if (small := [file for file in files if file.rows < LARGE]) and (len(small) > 1 or not is_sorted(small[0]))
+    ]
+
+
+def is_sorted(file: DataFile) -> bool:
+    """Return whether a file came from a compaction, by its name."""
+    return Path(file.path).name.startswith("c")
+
+
+def _by_month(live: Iterable[DataFile]) -> dict[str, list[DataFile]]:
+    months: dict[str, list[DataFile]] = {}
+    for file in live:
+        months.setdefault(file.month, []).append(file)
+    return months
+
+
+def _by_size(files: Iterable[DataFile]) -> dict[int, list[DataFile]]:
+    sizes: dict[int, list[DataFile]] = {}
+    for file in files:
+        if file.rows < LARGE:
+            sizes.setdefault(int(math.log(max(file.rows, 1), FAN_IN) + 1e-9), []).append(file)
+    return sizes
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What a file holds, whatever the order of its rows."""
+
+    rows: int
+    total: int
+    """Sum over SHA-256(seq, entry) modulo 2^256."""
+    first_seq: int
+    last_seq: int
+    first_at: str | None
+    last_at: str | None
+
+
+def merge(trail: Trail, files: Sequence[DataFile], hashes: dict[str, str], version: int) -> Written:
+    """Write the rows of `files` (of one month) as one sorted, fsynced file; it is not committed yet.
+
+    `hashes` are the SHA-256 the files had when they were written. Raises TrailError where one has changed since, or
+    where the new file does not hold exactly the same leaves.
+    """
+    before = [_content(trail.events / file.path, hashes[file.path]) for file in files]
+    first, last = min(c.first_seq for c in before), max(c.last_seq for c in before)
+    path = data_path(files[0].log_id, files[0].month, version, first, last, letter="c")
+    target = trail.events / path
+    _sort(trail, files, target)
+    sync_file(target)
+    sync_directory(target.parent)
+    sha256, size = hash_file(target)
+    after = _content(target, sha256)
+    if (after.rows, after.total) != (sum(c.rows for c in before), sum(c.total for c in before) % 2**256):
+        raise TrailError("a compacted file does not hold the leaves of the files it replaces", where=str(target))
+    file = DataFile(path, size, files[0].log_id, files[0].month, after.rows, first, last)
+    return Written(file, sha256, after.first_at, after.last_at)
+
+
+def _content(path: Path, sha256: str) -> Content:
+    try:
+        if hash_file(path)[0] != sha256:
+            raise TrailError(
+                "a file of the events table was changed since it was written", where=str(path), remedy=RESTORE
+            )
+        rows, total, seqs, times = 0, 0, [], []
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(SORTED_ROW_GROUP, columns=["seq", "entry", "occurred_at"]):
+                seq = batch.column("seq").to_pylist()
+                for number, entry in zip(seq, batch.column("entry").to_pylist(), strict=True):
+                    total += int.from_bytes(hashlib.sha256(number.to_bytes(8, "big") + entry).digest(), "big")
+                rows += len(seq)
+                seqs += [min(seq), max(seq)]
+                times += [t for t in time_range(batch) if t]
+    except (OSError, pa.ArrowException) as cause:
+        raise TrailError("a file of the events table cannot be read", where=str(path), remedy=RESTORE) from cause
+    return Content(rows, total % 2**256, min(seqs), max(seqs), min(times, default=None), max(times, default=None))
+
+
+def _sort(trail: Trail, files: Sequence[DataFile], target: Path) -> None:
+    columns = ", ".join(f'"{name}"' for name in FILE_SCHEMA.names)
+    paths = [str(trail.events / file.path) for file in files]
+    with tempfile.TemporaryDirectory(prefix="mailwitness-") as spill, duckdb.connect() as connection:
+        connection.execute("SET memory_limit = ?", [SORT_MEMORY])
+        connection.execute("SET temp_directory = ?", [spill])
+        connection.execute("SET threads = 1")
+        try:
+            connection.execute(
+                f"COPY (SELECT {columns} FROM read_parquet(?, hive_partitioning = false)"  # noqa: S608 - our columns
+                f" ORDER BY mailbox_ref, occurred_at, seq) TO ? (FORMAT parquet, COMPRESSION zstd,"
+                f" COMPRESSION_LEVEL {ZSTD_LEVEL}, ROW_GROUP_SIZE {SORTED_ROW_GROUP})",
+                [paths, str(target)],
+            )
+        except duckdb.Error as cause:
+            raise TrailError(f"compaction failed: {cause}", where=str(target)) from cause
