@@ -63,6 +63,7 @@ class Use(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     source: str
     by: Literal["attributes", "extended_rights"] | None = None
     of_child: bool = False
+    standard: bool = False
 
 
 class ObjectServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,7 +85,8 @@ class DirectoryKnowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     classes: tuple[DirectoryClass, ...]
     extended_rights: tuple[ExtendedRight, ...]
     uses: tuple[Use, ...]
-    otherwise: str
+    otherwise: Use
+    standard_bits: int
     object_servers: tuple[ObjectServer, ...]
     other_servers: ObjectServer
 
@@ -103,7 +105,7 @@ def directory_knowledge() -> DirectoryKnowledge:
         *(right.says for right in knowledge.extended_rights),
         *(use.says for use in knowledge.uses),
         *(server.says for server in knowledge.object_servers if server.says is not None),
-        knowledge.otherwise,
+        knowledge.otherwise.says,
     ):
         said(phrase, FILE)
     for named in (knowledge.attributes, knowledge.classes, knowledge.extended_rights, knowledge.object_servers):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mailwitness.knowledge.audit_policy import subcategory
 from mailwitness.knowledge.directory_attributes import Attribute, attributes, classes, mailbox_classes, said
+from mailwitness.knowledge.guids import guids
+from mailwitness.sources.windows_object_access import object_access
 from mailwitness.sources.windows_reading import Fields, Form
 from mailwitness.sources.windows_values import guid_of
 
@@ -88,7 +89,7 @@ def audit_subcategory(form: Form, values: tuple[str, ...], fields: Fields) -> No
     """One subcategory of the policy: which, and what was added to or removed from it."""
     written = form.strings.get("SubcategoryGuid", values)
     guid = guid_of(written) if written is not None else None
-    fields["attribute"] = (subcategory(guid) or guid) if guid is not None else written
+    fields["attribute"] = guids().name(guid, "audit_subcategory") if guid is not None else written
     changes = form.strings.get("AuditPolicyChanges", values) or ""
     words = form.entry.event.words
     tokens = [token.strip() for token in changes.replace("\n", ",").split(",")]
@@ -98,6 +99,7 @@ def audit_subcategory(form: Form, values: tuple[str, ...], fields: Fields) -> No
 RULES: dict[str, Rule] = {
     "directory_value": directory_value,
     "directory_object": directory_object,
+    "object_access": object_access,
     "audit_categories": audit_categories,
     "audit_subcategory": audit_subcategory,
 }

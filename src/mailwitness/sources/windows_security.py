@@ -23,7 +23,7 @@ DOC = (
 
 @cache
 def _entries() -> dict[tuple[str, int], Entry]:
-    return {key: entry for key, entry in catalogue().read_by(NAME).items() if entry.event.rule in {"plain", *RULES}}
+    return catalogue().read_by(NAME)
 
 
 def codes() -> frozenset[int]:
