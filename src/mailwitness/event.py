@@ -227,7 +227,7 @@ def canonical(value: object) -> bytes:
         data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         return orjson.dumps(_escape(value), option=orjson.OPT_SORT_KEYS)
-    return data if _ESCAPE_UTF8 not in data else orjson.dumps(_escape(value), option=orjson.OPT_SORT_KEYS)
+    return data if data.isascii() or _ESCAPE_UTF8 not in data else orjson.dumps(_escape(value), option=orjson.OPT_SORT_KEYS)
 
 
 _ESCAPE = "\ufdd0"
@@ -275,23 +275,24 @@ class Blob(msgspec.Struct, frozen=True):
 
 def fields_of(event: Event) -> dict[str, Any]:
     """Return the entry's fields of `event`: nulls and empties omitted, times as text, 64-bit integers as strings."""
-    fields: dict[str, Any] = {
-        name: value
-        for name, value in zip(_NAMES, msgspec.structs.astuple(event), strict=True)
-        if value is not None and value is not False and value != ()
-    }
+    fields: dict[str, Any] = msgspec.to_builtins(event, builtin_types=(datetime,))
+    for name, value in _SAID_DEFAULTS:
+        fields.setdefault(name, value)
     fields["occurred_at"] = instant(event.occurred_at)
     fields["offset"] = str(event.offset)
     if event.occurred_until_at is not None:
         fields["occurred_until_at"] = instant(event.occurred_until_at)
     if event.record_id is not None:
         fields["record_id"] = str(event.record_id)
-    if event.items:
-        fields["items"] = [msgspec.to_builtins(item) for item in event.items]
     return fields
 
 
-_NAMES = Event.__struct_fields__
+_SAID_DEFAULTS = tuple(
+    (field.name, field.default)
+    for field in msgspec.structs.fields(Event)
+    if field.default not in (msgspec.NODEFAULT, None, False, ())
+)
+"""Fields whose default says something: msgspec leaves defaults out, an entry leaves out only what says nothing."""
 _EVIDENCE_FIELDS = frozenset(
     {
         "event_id",

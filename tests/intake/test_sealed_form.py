@@ -67,6 +67,8 @@ def _plain_fields(event: Event) -> dict[str, Any]:
             value = str(value)
         elif name == "items":
             value = [msgspec.to_builtins(item) for item in value]
+        elif name == "rights":
+            value = list(value)
         fields[name] = value
     return fields
 

@@ -44,7 +44,7 @@ class Rows:
                 raise ValueError(f"a record number no log can hold: {event.record_id}")
             entry, digest, taken_out = sealed_form(event, raw, salt)
             row = msgspec.structs.astuple(event)
-            rows.append(tuple(map(_escape, row)) if _ESCAPED in entry else row)
+            rows.append(row if entry.isascii() or _ESCAPED not in entry else tuple(map(_escape, row)))
             entries.append(entry)
             digests.append(digest)
             blobs.extend(taken_out)
