@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from mailwitness.errors import TrailError, VerificationError
-from mailwitness.trail.checkpoint import Checkpoint, open_checkpoint
+from mailwitness.trail.checkpoint import open_checkpoint
 from mailwitness.trail.delta_log import Snapshot, read_snapshot
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.note import VerifierKey, parse_verifier_key
@@ -26,26 +26,29 @@ SORT_MEMORY = "256MB"
 class TrailReader:
     """A trail as its checkpoint signs it: leaves that a writer has not acknowledged yet are left out."""
 
-    def __init__(self, trail: Trail, settings: Settings, checkpoint: Checkpoint, snapshot: Snapshot) -> None:
+    def __init__(self, trail: Trail, settings: Settings, note: bytes, snapshot: Snapshot) -> None:
+        """Use `open_reader`. `note` is the signed checkpoint."""
         self.trail = trail
         self.settings = settings
-        self._checkpoint = checkpoint
+        self.note = note
+        """The signed checkpoint as it stands in the trail."""
+        self.checkpoint = open_checkpoint(note, parse_verifier_key(settings.verifier_key))
         self._snapshot = snapshot
 
     @property
     def size(self) -> int:
         """Leaves under the signed checkpoint."""
-        return self._checkpoint.size
+        return self.checkpoint.size
 
     @property
     def root(self) -> bytes:
         """The signed root."""
-        return self._checkpoint.root
+        return self.checkpoint.root
 
     @property
     def origin(self) -> str:
         """The log's name."""
-        return self._checkpoint.origin
+        return self.checkpoint.origin
 
     def event_files(self) -> list[Path]:
         """Return the Parquet files that hold events, sorted; log_id and month stand in their paths."""
@@ -74,19 +77,25 @@ def open_reader(path: Path) -> TrailReader:
     """
     trail = Trail(path)
     settings = load_settings(trail)
-    checkpoint = signed_checkpoint(trail, settings.log_id, parse_verifier_key(settings.verifier_key))
-    return TrailReader(trail, settings, checkpoint, read_snapshot(trail.delta_log))
+    try:
+        key = parse_verifier_key(settings.verifier_key)
+    except VerificationError as cause:
+        raise TrailError(cause.what, where=str(trail.settings), remedy=RESTORE) from cause
+    note = signed_note(trail, settings.log_id, key)
+    return TrailReader(trail, settings, note, read_snapshot(trail.delta_log))
 
 
-def signed_checkpoint(trail: Trail, log_id: str, key: VerifierKey) -> Checkpoint:
-    """Return the trail's own checkpoint. Raises TrailError where it is missing or not signed by `key`."""
+def signed_note(trail: Trail, log_id: str, key: VerifierKey) -> bytes:
+    """Return the trail's own checkpoint as it stands. Raises TrailError where it is missing or not signed by `key`."""
     path = trail.checkpoint(log_id)
     try:
-        return open_checkpoint(path.read_bytes(), key)
+        note = path.read_bytes()
+        open_checkpoint(note, key)
     except OSError as cause:
         raise TrailError(f"the checkpoint cannot be read: {cause.strerror}", where=str(path), remedy=RESTORE) from cause
     except VerificationError as cause:
         raise TrailError(f"the checkpoint is not ours: {cause.what}", where=str(path), remedy=RESTORE) from cause
+    return note
 
 
 def entries_of(trail: Trail, snapshot: Snapshot, start: int, end: int) -> Iterator[tuple[int, bytes]]:

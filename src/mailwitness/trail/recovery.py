@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mailwitness.errors import TrailBehind, TrailError, VerificationError
 from mailwitness.event import leaf_hash
-from mailwitness.trail.checkpoint import Checkpoint
+from mailwitness.trail.checkpoint import Checkpoint, open_checkpoint
 from mailwitness.trail.delta_log import (
     Snapshot,
     Span,
@@ -30,7 +30,7 @@ from mailwitness.trail.delta_log import (
 from mailwitness.trail.durable import TEMPORARY, make_directory, sync_directories
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.note import VerifierKey
-from mailwitness.trail.reader import RESTORE, entries_of, signed_checkpoint
+from mailwitness.trail.reader import RESTORE, entries_of, signed_note
 from mailwitness.trail.schema import NO_EVENTS
 from mailwitness.trail.sealing import SealedFile, Seals, hash_file, read_sealed
 from mailwitness.trail.tiles import Tree, remove_beyond, write_tiles
@@ -60,7 +60,7 @@ def recover(trail: Trail, log_id: str, key: VerifierKey) -> Recovered:
     Raises TrailBehind where acknowledged leaves are missing and TrailError where something else than a crash of the
     writer is to be seen.
     """
-    checkpoint = signed_checkpoint(trail, log_id, key)
+    checkpoint = open_checkpoint(signed_note(trail, log_id, key), key)
     remarks: list[Remark] = []
     _remove_temporaries(trail, log_id, remarks)
     snapshot = _roll_back(trail, checkpoint.size, remarks)
