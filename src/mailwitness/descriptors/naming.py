@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailwitness.descriptors.ace import INHERIT_ONLY, Ace
+from mailwitness.descriptors.difference import AceChange
 from mailwitness.knowledge.guids import Guids, guids
 from mailwitness.knowledge.rights import ContextName, MailboxRight, context_of, mailbox_rights, rights
 
@@ -32,3 +33,17 @@ def mailbox_rights_of(
         if meaning is not None and meaning.name not in rights().mailbox_classes:
             return ()
     return mailbox_rights(context, ace.mask, ace.object_type, known)
+
+
+def name_of_change(
+    change: AceChange, context: ContextName = "directory", known: Guids | None = None
+) -> tuple[str, ...]:
+    """Return the names of the rights a change is about: those of its bits, or of the whole entry if that gives all.
+
+    Full control given to somebody who could read before is GenericAll, not GenericAll without the reading.
+    """
+    where = context_of(context)
+    whole = where.names(change.ace.mask, change.ace.object_type, known)
+    if where.all is not None and where.all.name in whole:
+        return whole
+    return where.names(change.mask, change.ace.object_type, known)
