@@ -227,7 +227,9 @@ def canonical(value: object) -> bytes:
         data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         return orjson.dumps(_escape(value), option=orjson.OPT_SORT_KEYS)
-    return data if data.isascii() or _ESCAPE_UTF8 not in data else orjson.dumps(_escape(value), option=orjson.OPT_SORT_KEYS)
+    if data.isascii() or _ESCAPE_UTF8 not in data:
+        return data
+    return orjson.dumps(_escape(value), option=orjson.OPT_SORT_KEYS)
 
 
 _ESCAPE = "\ufdd0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ class Rows:
         self._entries: list[bytes] = []
         self._digests: list[bytes] = []
         self._rows_of = array("I")
-        self._blobs: list[Blob] = []
+        self._blobs_of: list[tuple[Blob, ...]] = []
         self.bytes = 0
         """Bytes of the entries and blobs held."""
 
@@ -35,25 +36,27 @@ class Rows:
 
     def add(self, events: Sequence[Event], raw: dict[str, Any], salt: str | None) -> None:
         """Add the events of one record, all or none: raises ValueError or TypeError where one cannot be sealed."""
-        rows: list[tuple[Any, ...]] = []
-        entries: list[bytes] = []
-        digests: list[bytes] = []
-        blobs: list[Blob] = []
-        for event in events:
-            if event.record_id is not None and not 0 <= event.record_id < _WIDEST:
-                raise ValueError(f"a record number no log can hold: {event.record_id}")
-            entry, digest, taken_out = sealed_form(event, raw, salt)
-            row = msgspec.structs.astuple(event)
-            rows.append(row if entry.isascii() or _ESCAPED not in entry else tuple(map(_escape, row)))
-            entries.append(entry)
-            digests.append(digest)
-            blobs.extend(taken_out)
-        self._events += rows
-        self._entries += entries
-        self._digests += digests
-        self._blobs += blobs
-        self._rows_of.append(len(rows))
-        self.bytes += sum(map(len, entries)) + sum(len(blob.data) for blob in blobs)
+        first, size = len(self._events), 0
+        try:
+            for event in events:
+                size += self._seal(event, raw, salt)
+        except BaseException:
+            for column in (self._events, self._entries, self._digests, self._blobs_of):
+                del column[first:]
+            raise
+        self._rows_of.append(len(self._events) - first)
+        self.bytes += size
+
+    def _seal(self, event: Event, raw: dict[str, Any], salt: str | None) -> int:
+        if event.record_id is not None and not 0 <= event.record_id < _WIDEST:
+            raise ValueError(f"a record number no log can hold: {event.record_id}")
+        entry, digest, blobs = sealed_form(event, raw, salt)
+        row = msgspec.structs.astuple(event)
+        self._events.append(row if entry.isascii() or _ESCAPED not in entry else tuple(map(_escape, row)))
+        self._entries.append(entry)
+        self._digests.append(digest)
+        self._blobs_of.append(blobs)
+        return len(entry) + sum([len(blob.data) for blob in blobs])
 
     def take(self) -> tuple[pa.RecordBatch | None, bytes, tuple[Blob, ...]]:
         """Return the batch (None: no rows), the number of rows of each record (empty: one each) and the blobs."""
@@ -65,7 +68,7 @@ class Rows:
             [self._column(field, columns, count) for field in BATCH_SCHEMA], schema=BATCH_SCHEMA
         )
         rows_of = b"" if len(self._rows_of) == count else self._rows_of.tobytes()
-        blobs = tuple(self._blobs)
+        blobs = tuple(chain.from_iterable(self._blobs_of))
         self.__init__()  # type: ignore[misc] # begins anew
         return batch, rows_of, blobs
 
