@@ -196,7 +196,7 @@ def _read_own(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64
         if fields.get("leaf_kind") == "sealed":
             sealed.append((number, entry))
         _refer_blobs(run, number, fields)
-        statement = fields.get("statement")
+        statement = _statement(run, number, fields)
         if isinstance(statement, dict):
             if number == 0:
                 run.created = statement
@@ -205,6 +205,17 @@ def _read_own(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64
                 if item.get("kept"):
                     run.kept[item["sha256"]] = number
     return sealed
+
+
+def _statement(run: Examination, seq: int, fields: dict[str, Any]) -> object:
+    store = EvidenceStore(run.trail, "hash")
+    try:
+        return resolve_blobs(fields, lambda sha256: _load(store, sha256)).get("statement")
+    except EvidenceError as cause:
+        run.find(cause.where, seq, seq, "a long value of an entry is not kept")
+    except ValueError:
+        pass  # the value was changed: found by its SHA-256
+    return None
 
 
 def _refer(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64]) -> None:
