@@ -71,7 +71,7 @@ def noise_sql() -> str:
 
 
 _Likes = tuple[tuple[str, ...], ...]
-"""Patterns cut at their stars: a value is like one if its pieces stand in it in order, the first and last at the ends."""
+"""Patterns cut at their stars: a value is like one if its pieces stand in it in order, first and last at the ends."""
 
 _Fields = tuple[tuple[str, _Likes], ...]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mailwitness.knowledge.exchange_cmdlets import ALL, CmdletEvent, cmdlets, right_name
@@ -18,22 +18,30 @@ def is_described(cmdlet: str) -> bool:
 
 
 def events_of(
-    cmdlet: str, parameters: Parameters, modified: str | None = None, caller: str | None = None
+    cmdlet: str,
+    parameters: Parameters,
+    modified: str | None = None,
+    caller: str | None = None,
+    old_values: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the fields (kind, action, whose, to whose favour, ...) of each event the cmdlet makes.
 
     `modified` is the object the log says was modified, for cmdlets that name no mailbox themselves; `caller` is
-    whose mailbox is meant where a cmdlet without a mailbox means the caller's own.
+    whose mailbox is meant where a cmdlet without a mailbox means the caller's own; `old_values` are what the log says
+    the modified properties were before.
     """
     described = cmdlets().get(cmdlet.casefold())
     if described is None:
         return []
-    return [
-        fields
-        for template in described.events
-        if _holds(template, parameters)
-        for fields in _fill(template, parameters, modified, caller)
-    ]
+    before = {name.casefold(): value for name, value in (old_values or {}).items()}
+    made: list[dict[str, Any]] = []
+    for template in described.events:
+        if _holds(template, parameters):
+            made.extend(_fill(template, parameters, modified, caller))
+    for fields in made:
+        if fields["attribute"] is not None and fields["before"] is None:
+            fields["before"] = before.get(fields["attribute"].casefold())
+    return made
 
 
 def may_say_nothing(cmdlet: str) -> bool:
