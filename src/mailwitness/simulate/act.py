@@ -24,6 +24,11 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     right: str | None = None
     group: str | None = None
     to: str | None = None  # a forwarding address
+    folder: str | None = None
+    role: str | None = None
+    client: str | None = None  # the kind of client: owa, outlook, ews, ...
+    items: int = 1
+    noise: bool = False
     station: str | None = None  # the computer the act came from
     lost: int = 0
     says: str | None = None  # the sentence the demo tells

@@ -9,68 +9,116 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
-from mailwitness.simulate.truth import Draft
+from mailwitness.simulate.truth import AuditRow, Draft
+from mailwitness.simulate.windows_record import WindowsRecord
+from mailwitness.simulate.writers.audit_csv import CsvExportWriter
+from mailwitness.simulate.writers.audit_xml import AdminAuditXmlWriter, MailboxAuditXmlWriter
+from mailwitness.simulate.writers.event_csv import EventCsvWriter
+from mailwitness.simulate.writers.event_json import EventJsonWriter
+from mailwitness.simulate.writers.event_xml import EventXmlWriter
 from mailwitness.simulate.writers.evt import EvtWriter
 from mailwitness.simulate.writers.evtx import EvtxWriter
 from mailwitness.simulate.writers.record_writer import RecordWriter
+from mailwitness.simulate.writers.unified_export import (
+    ActivityApiWriter,
+    GraphWriter,
+    PurviewCsvWriter,
+    SearchCsvWriter,
+)
 
-_WRITERS: dict[str, Callable[[Path], RecordWriter]] = {".evt": EvtWriter, ".evtx": EvtxWriter}
+_MAILBOX_AUDIT_COLUMNS = (
+    "Operation OperationResult LogonType FolderId FolderPathName ClientInfoString ClientIPAddress ClientMachineName "
+    "ClientProcessName ClientVersion InternalLogonType MailboxOwnerUPN MailboxOwnerSid CrossMailboxOperation "
+    "LogonUserDisplayName LogonUserSid ItemId ItemSubject MailboxGuid MailboxResolvedOwnerName LastAccessed Identity"
+).split()
+_MAILBOX_AUDIT_TYPE = "Microsoft.Exchange.Data.ApplicationLogic.MailboxAuditLogRecord"
+
+FORMS: dict[str, Callable[[Path], RecordWriter[Any]]] = {
+    "evt": EvtWriter,
+    "evtx": EvtxWriter,
+    "xml": EventXmlWriter,
+    "winlogbeat": partial(EventJsonWriter, shape="winlogbeat"),
+    "nxlog": partial(EventJsonWriter, shape="nxlog"),
+    "openwec": partial(EventJsonWriter, shape="openwec"),
+    "csv": EventCsvWriter,
+    "mailbox_audit_xml": MailboxAuditXmlWriter,
+    "mailbox_audit_csv": partial(CsvExportWriter, columns=_MAILBOX_AUDIT_COLUMNS, type_name=_MAILBOX_AUDIT_TYPE),
+    "admin_audit_xml": AdminAuditXmlWriter,
+    "unified_csv": SearchCsvWriter,
+    "unified_purview": PurviewCsvWriter,
+    "unified_api": ActivityApiWriter,
+    "unified_graph": GraphWriter,
+}
+"""Every form evidence is written in, by the word that a LogPlan calls it."""
 
 
 class LogPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One log: its files in the order they were saved, relative to the folder, and the first record's number."""
+    """One log: its files in the order they were saved, relative to the folder, their form, the first record's number.
+
+    A log without files is one that nobody kept: its records are numbered and lost. {} in the last file's name stands
+    for the number of the file and makes any number of files.
+    """
 
     files: tuple[str, ...]
+    form: str | None = None  # default: the file's ending
     first_number: int = 1
 
 
 class _Log:
-    def __init__(self, plan: LogPlan, folder: Path | None, writers: dict[str, Callable[[Path], RecordWriter]]) -> None:
+    def __init__(self, plan: LogPlan, folder: Path | None) -> None:
         self._plan = plan
         self._folder = folder
-        self._writers = writers
-        self._files = iter(plan.files)
         self._number = plan.first_number
         self._file = ""
-        self._writer: RecordWriter | None = None
+        self._used = 0
+        self._writer: RecordWriter[Any] | None = None
         self.paths: list[Path] = []
-        self._next_file()
+        if plan.files:
+            self._next_file()
 
     def _next_file(self) -> None:
         self.close()
-        self._file = next(self._files)
+        self._file = self._plan.files[min(self._used, len(self._plan.files) - 1)].format(self._used + 1)
+        self._used += 1
         if self._folder is None:
             return
         path = self._folder / self._file
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.paths.append(path)
-        self._writer = self._writers[path.suffix](path)
+        self._writer = FORMS[self._plan.form or path.suffix[1:]](path)
 
     def write(self, draft: Draft) -> None:
+        if not self._plan.files:
+            return
         if draft.fresh_file:
             self._next_file()
         self._number += draft.lost
-        record = msgspec.structs.replace(draft.record, record_id=self._number)
+        record: WindowsRecord | AuditRow = draft.record
+        place: dict[str, Any] = {"file": self._file}
+        if isinstance(record, WindowsRecord):
+            record = msgspec.structs.replace(record, record_id=self._number)
+            place |= {"record_id": self._number, "event_code": str(record.event_code)}
+            place |= {"computer": record.computer, "channel": record.channel}
+        elif record.row_id:
+            place["id"] = record.row_id
+        else:
+            place["row"] = self._number
         if self._writer is not None:
+            place["file"] = str(Path(self._file).with_name(self._writer.current.name))
             self._writer.write(record)
-        draft.placed = {
-            "file": self._file,
-            "record_id": self._number,
-            "event_code": str(record.event_code),
-            "computer": record.computer,
-            "channel": record.channel,
-        }
+        draft.placed = place
         self._number += 1
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+            self.paths += self._writer.files
             self._writer = None
 
 
@@ -80,14 +128,8 @@ class EvidenceFolder:
     A context manager: leaving it flushes and finishes all files.
     """
 
-    def __init__(
-        self,
-        folder: Path | None,
-        logs: dict[str, LogPlan],
-        writers: dict[str, Callable[[Path], RecordWriter]] | None = None,
-    ) -> None:
-        chosen = _WRITERS if writers is None else _WRITERS | writers
-        self._logs = {name: _Log(plan, folder, chosen) for name, plan in logs.items()}
+    def __init__(self, folder: Path | None, logs: dict[str, LogPlan]) -> None:
+        self._logs = {name: _Log(plan, folder) for name, plan in logs.items()}
         self._waiting: list[tuple[datetime, int, Draft]] = []
         self._order = 0
         self.written = 0
@@ -102,7 +144,7 @@ class EvidenceFolder:
 
     @property
     def paths(self) -> list[Path]:
-        """Return the files written so far, in the order of the logs."""
+        """Return the files that are finished, in the order of the logs."""
         return [path for log in self._logs.values() for path in log.paths]
 
     def add(self, drafts: Iterable[Draft]) -> None:

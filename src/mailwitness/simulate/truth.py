@@ -20,14 +20,25 @@ from mailwitness.simulate.windows_record import WindowsRecord
 TruthKind = Literal["change", "access", "explanation", "gap", "finding"]
 
 
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of an Exchange audit log, or one row of an export: names and values in the order they are written.
+
+    `row_id` is the record's own id where it has one; truth.jsonl names it by that.
+    """
+
+    occurred_at: datetime
+    fields: dict[str, Any]
+    row_id: str = ""
+
+
 class Draft(msgspec.Struct):
-    """A record on its way into a log; `placed` is set when it is written.
+    """A record on its way into a log; `placed` is set when it is written (never, if nobody kept that log).
 
     `lost` numbers were given out before it and are in nobody's hands; `fresh_file` begins the next file of its log.
     """
 
     log: str
-    record: WindowsRecord
+    record: WindowsRecord | AuditRow
     lost: int = 0
     fresh_file: bool = False
     placed: dict[str, Any] | None = None
@@ -59,9 +70,11 @@ class TruthRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     logon_type: Literal["owner", "delegate", "admin", "application", "system"] | None = None
     client_ip: str | None = None
     app_id: str | None = None
+    role: str | None = None
     through: str | None = None
     until: datetime | None = None
     host: str | None = None
+    rule: str | None = None  # the word of a finding's pattern
     channel: str | None = None
     first: int | None = None
     last: int | None = None
@@ -85,8 +98,8 @@ class TruthRow(msgspec.Struct, kw_only=True, omit_defaults=True):
             elif isinstance(value, tuple):
                 value = list(value)
             elif name == "evidence":
-                value = [dict(draft.placed) for draft in value if draft.placed is not None]
                 fields |= _hole(self.kind, self.evidence[0])
+                value = [dict(draft.placed) for draft in value if draft.placed is not None]
             fields[name] = value
         return fields
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 _FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SID = re.compile(r"S-1-(0|[1-9]\d{0,14})((?:-(?:0|[1-9]\d{0,9}))*)\Z")
+_SID = re.compile(r"S-1-(0|[1-9][0-9]{0,14})((?:-(?:0|[1-9][0-9]{0,9}))*)\Z")
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,15})\Z")
 _SUBAUTHORITIES = 15

@@ -23,7 +23,7 @@ COLUMNS = (
 _LIST = "System.Collections.Generic.List`1[System.Diagnostics.Eventing.Reader.EventProperty]"
 
 
-class EventCsvWriter(RecordWriter):
+class EventCsvWriter(RecordWriter[WindowsRecord]):
     """Write one Get-WinEvent export; a context manager. `zone` is an IANA name, `typed` adds the #TYPE line."""
 
     def __init__(self, path: Path, *, zone: str = "UTC", typed: bool = True, encoding: str = "utf-8") -> None:

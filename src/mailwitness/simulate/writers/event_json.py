@@ -142,7 +142,7 @@ _SHAPES: dict[Shape, Callable[[WindowsRecord], dict[str, Any]]] = {
 }
 
 
-class EventJsonWriter(RecordWriter):
+class EventJsonWriter(RecordWriter[WindowsRecord]):
     """Write one JSON object a line in the shape of one collector; a context manager."""
 
     def __init__(self, path: Path, shape: Shape) -> None:

@@ -68,7 +68,7 @@ def _text(value: str) -> str:
     return escape(value, {"\r": "&#13;"})
 
 
-class EventXmlWriter(RecordWriter):
+class EventXmlWriter(RecordWriter[WindowsRecord]):
     """Write many Event elements into one file; a context manager.
 
     `root` puts them in one Events element under an XML declaration, as Event Viewer saves them; without it they follow

@@ -59,7 +59,7 @@ def evt_record(record: WindowsRecord) -> bytes:
     return body.ljust(size - 4, b"\0") + struct.pack("<I", size)
 
 
-class EvtWriter(RecordWriter):
+class EvtWriter(RecordWriter[WindowsRecord]):
     """Write one .evt file; a context manager. Records come in the order of their numbers, without holes.
 
     Without `capacity` the file grows and is written as it comes. With `capacity` (bytes, a multiple of 4) it is a ring:

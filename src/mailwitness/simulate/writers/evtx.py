@@ -23,7 +23,7 @@ _DIRTY = 1
 _COUNT_LIMIT = 0xFFFF
 
 
-class EvtxWriter(RecordWriter):
+class EvtxWriter(RecordWriter[WindowsRecord]):
     """Write one .evtx file; a context manager.
 
     `dirty` leaves the file as a running system has it: the header flagged dirty and its numbers behind the content.

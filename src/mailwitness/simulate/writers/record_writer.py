@@ -1,17 +1,17 @@
-"""What every writer of Windows records has: a path, a count, `write`, `close`, and use in a with statement."""
+"""What every writer of evidence has: a path, a count, `write`, `close`, and use in a with statement."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
-from mailwitness.simulate.windows_record import WindowsRecord
+Written_contra = TypeVar("Written_contra", contravariant=True)
 
 
-class RecordWriter(ABC):
-    """A file of Windows records being written; `written` counts them."""
+class RecordWriter(ABC, Generic[Written_contra]):
+    """A file being written, record by record; `written` counts them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,8 +25,18 @@ class RecordWriter(ABC):
     ) -> None:
         self.close()
 
+    @property
+    def current(self) -> Path:
+        """Return the file that the next record goes into."""
+        return self.path
+
+    @property
+    def files(self) -> list[Path]:
+        """Return all files written so far."""
+        return [self.path]
+
     @abstractmethod
-    def write(self, record: WindowsRecord) -> None:
+    def write(self, record: Written_contra) -> None:
         """Append a record."""
 
     @abstractmethod
