@@ -24,6 +24,9 @@ ActorOption = Annotated[str | None, typer.Option("--actor", help="Only what this
 RightOption = Annotated[str | None, typer.Option("--right", help="Only this right, e.g. FullAccess.")]
 OutcomeOption = Annotated[str | None, typer.Option("--outcome", help="success, failure or unknown.")]
 NoiseOption = Annotated[bool, typer.Option("--noise", help="Show what is hidden as system and service noise.")]
+RecoveredOption = Annotated[
+    bool, typer.Option("--recovered", help="Count in what a reader recovered from outside the live records.")
+]
 
 _BACK = re.compile(r"(?P<count>\d{1,6})(?P<unit>[dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}

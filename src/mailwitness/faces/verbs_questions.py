@@ -21,6 +21,7 @@ from mailwitness.faces.options import (
     MailboxOption,
     NoiseOption,
     OutcomeOption,
+    RecoveredOption,
     RightOption,
     SinceOption,
     TrailOption,
@@ -76,13 +77,14 @@ def changes(
     right: RightOption = None,
     outcome: OutcomeOption = None,
     noise: NoiseOption = False,
+    recovered: RecoveredOption = False,
     form: FormatOption = Format.table,
     accept: AcceptOption = "",
 ) -> None:
     """Show who changed which permission, membership, role, route, audit setting or account."""
     filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise)
     reader = open_reader(trail)
-    with Embedded(reader.event_files()) as engine:
+    with Embedded(reader.event_files(), recovered=recovered) as engine:
         found, hidden = ask_changes(engine, filters)
         coverage = coverage_of(engine, filters)
         notes = _match_note(engine, mailbox)
@@ -101,19 +103,18 @@ def accesses(
     outcome: OutcomeOption = None,
     non_owner: Annotated[bool, typer.Option("--non-owner", help="Leave out what the owner did.")] = False,
     noise: NoiseOption = False,
+    recovered: RecoveredOption = False,
     form: FormatOption = Format.table,
     accept: AcceptOption = "",
 ) -> None:
     """Show who opened, read or used which mailbox, and how strong the evidence is."""
     filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise, non_owner=non_owner)
     reader = open_reader(trail)
-    with Embedded(reader.event_files()) as engine:
+    with Embedded(reader.event_files(), recovered=recovered) as engine:
         found, hidden = ask_accesses(engine, filters)
         coverage = coverage_of(engine, filters)
         notes = _match_note(engine, mailbox)
-    for row in found:
-        row["client"] = row.get("client_host") or row.get("client_ip") or row.get("client_app")
-    answer = _answer("accesses", found, ACCESS_COLUMNS, hidden, coverage, reader)
+    answer = _answer("accesses", [access_item(row) for row in found], ACCESS_COLUMNS, hidden, coverage, reader)
     answer.notes[:0] = notes
     _finish(answer, coverage, form, accept)
 
@@ -124,13 +125,14 @@ def timeline(
     since: SinceOption = None,
     until: UntilOption = None,
     noise: NoiseOption = False,
+    recovered: RecoveredOption = False,
     form: FormatOption = Format.table,
     accept: AcceptOption = "",
 ) -> None:
     """Show the changes of one mailbox and the accesses to it in order of time."""
     filters = _filters(since, until, mailbox, None, None, None, noise=noise)
     reader = open_reader(trail)
-    with Embedded(reader.event_files()) as engine:
+    with Embedded(reader.event_files(), recovered=recovered) as engine:
         found, hidden = ask_timeline(engine, filters)
         coverage = coverage_of(engine, filters)
         notes = _match_note(engine, mailbox)
@@ -157,6 +159,11 @@ def change_item(change: Change) -> dict[str, Any]:
     item["trustee"] = change.trustee_name or change.trustee_sid
     item["proof"] = _proof(change)
     return item
+
+
+def access_item(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an access as an item of an answer: its fields, and one column made for people."""
+    return {**row, "client": row.get("client_host") or row.get("client_ip") or row.get("client_app")}
 
 
 def _proof(change: Change) -> str:

@@ -16,7 +16,7 @@ from mailwitness.faces.progress import Bar
 from mailwitness.faces.text import for_terminal
 from mailwitness.intake.importing import import_paths
 from mailwitness.trail.create import create_trail
-from mailwitness.trail.verify import Verdict
+from mailwitness.trail.verdict import Verdict
 from mailwitness.trail.verify import verify as verify_trail
 
 IMPORT_COLUMNS = {
@@ -118,7 +118,13 @@ def verify(
 ) -> None:
     """Check that nothing in the trail was altered: tiles, checkpoint, entries, sealed files and kept evidence."""
     with Bar("verifying") as bar:
-        verdict = verify_trail(trail, deep=deep, key=key, checkpoint=checkpoint, progress=bar.show)
+        verdict = verify_trail(
+            trail,
+            deep=deep,
+            key=key,
+            checkpoint=checkpoint,
+            progress=lambda done, total: bar.show(done, total, "verifying"),
+        )
     items = [item for item in map(plain, verdict.findings) if isinstance(item, dict)]
     answer = Answer(
         verb="verify",

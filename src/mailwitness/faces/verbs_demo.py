@@ -1,0 +1,137 @@
+"""The verb demo: evidence of two invented organisations in, a sealed trail and answers out."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mailwitness.analysis.accesses import accesses
+from mailwitness.analysis.changes import changes
+from mailwitness.analysis.coverage import coverage_of
+from mailwitness.analysis.filters import Filters
+from mailwitness.engine.embedded import Embedded
+from mailwitness.errors import UsageError
+from mailwitness.faces.output import Answer, Format, write
+from mailwitness.faces.text import for_terminal
+from mailwitness.faces.verbs_questions import access_item, change_item
+from mailwitness.faces.verbs_trail import verdict_sentences
+from mailwitness.intake.importing import import_paths
+from mailwitness.simulate.demo import write_demo
+from mailwitness.trail.create import create_trail
+from mailwitness.trail.layout import Trail
+from mailwitness.trail.reader import open_reader
+from mailwitness.trail.settings import load_settings
+from mailwitness.trail.verify import verify
+
+SHORT_CHANGES = {
+    "occurred_at": "When (UTC)",
+    "actor_name": "Who",
+    "what": "What",
+    "target": "Where",
+    "trustee": "For whom",
+    "rights": "Rights",
+    "proof": "Witnesses",
+}
+SHORT_ACCESSES = {
+    "occurred_at": "When (UTC)",
+    "actor_name": "Who",
+    "mailbox_ref": "Mailbox",
+    "strength": "Strength",
+    "event_code": "Event",
+}
+
+
+def demo(
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", help="Leave everything in this new folder.", show_default=False),
+    ] = None,
+) -> None:
+    """Make a trail of two invented organisations and tell what happened in them."""
+    if keep is not None and keep.exists():
+        raise UsageError(f"{keep} is there already", remedy="name a folder that does not exist yet")
+    folder = keep or Path(tempfile.mkdtemp(prefix="mailwitness-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _tell(folder)
+    finally:
+        if keep is None:
+            shutil.rmtree(folder)
+    if keep is not None:
+        _say(f"Evidence, trail and key are kept in {keep}.")
+
+
+def _tell(folder: Path) -> None:
+    files = write_demo(folder / "evidence")
+    made = create_trail(folder / "trail", organization="demo", key_dir=folder / "keys")
+    report = import_paths(folder / "trail", [folder / "evidence"], key_path=made.key_path)
+    total = report.totals
+    _say(
+        f"{len(files)} event logs of two organisations (Exchange 2003 and Exchange 2019) went in:",
+        f"seen {total.seen} = recorded {total.recorded} + duplicates {total.duplicates} + filtered {total.filtered}"
+        f" + unread {total.unread}",
+    )
+    trail = Trail(folder / "trail")
+    shutil.copyfile(trail.checkpoint(load_settings(trail).log_id), folder / "kept-elsewhere.checkpoint")
+    _answers(folder)
+    _integrity(folder, made.verifier_key)
+
+
+def _answers(folder: Path) -> None:
+    reader = open_reader(folder / "trail")
+    with Embedded(reader.event_files()) as engine:
+        changed, hidden = changes(engine, Filters())
+        opened, hidden_accesses = accesses(engine, Filters(non_owner=True))
+        coverage = coverage_of(engine, Filters())
+    shown = [change for change in changed if change.kind in ("permission", "membership", "role", "routing")]
+    _say("", "1. Who changed which right?  (mailwitness changes)")
+    _table("changes", [change_item(change) for change in shown], SHORT_CHANGES)
+    _say("", "2. Who opened a mailbox that is not theirs?  (mailwitness accesses --non-owner)")
+    _table("accesses", [access_item(row) for row in opened], SHORT_ACCESSES)
+    noise = hidden.get("noise", 0) + hidden_accesses.get("noise", 0)
+    _say(f"hidden as noise of systems and services: {noise} (--noise shows them)")
+    _say("", "3. Would we have seen it?")
+    _say(*coverage.sentences(empty=False))
+
+
+def _integrity(folder: Path, key: str) -> None:
+    trail = folder / "trail"
+    _say("", "4. Has the record been altered?  (mailwitness verify)")
+    _say(*verdict_sentences(verify(trail)))
+    kept = folder / "kept-elsewhere.checkpoint"
+    _say("With the verifier key and a checkpoint that was kept elsewhere:")
+    _say(*verdict_sentences(verify(trail, key=key, checkpoint=kept)))
+    _say("And in a copy of which one byte was changed:")
+    copy = folder / "altered-copy"
+    shutil.copytree(trail, copy)
+    largest = max((path for path in open_reader(copy).event_files()), key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(data)
+    verdict = verify(copy, key=key, checkpoint=kept)
+    _say(*verdict_sentences(verdict))
+    for finding in verdict.findings[:1]:
+        name = Path(finding.file).name
+        _say(f"  {name}, entries {finding.first_seq} to {finding.last_seq}: {finding.what}")
+    shutil.rmtree(copy)
+
+
+def _table(verb: str, items: list[dict[str, object]], columns: dict[str, str]) -> None:
+    write(Answer(verb=verb, items=items, columns=columns), Format.table)
+
+
+def _say(*lines: str) -> None:
+    console = Console(soft_wrap=True, highlight=False, markup=False, file=sys.stdout)
+    for line in lines:
+        console.print(for_terminal(line))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this verb to `app`."""
+    app.command()(demo)
