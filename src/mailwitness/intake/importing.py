@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import queue
+import shutil
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -61,13 +62,29 @@ def import_paths(
         pool = Pool(max(1, workers), command)
         rescuer = ReadingProcess(command)
         stack.callback(rescuer.stop)
-        preparation = Preparation(found, EvidenceStore(trail), pool, origin)
+        folder = stack.enter_context(_folder(trail))
+        preparation = Preparation(found, EvidenceStore(trail), pool, origin, folder)
         stack.callback(preparation.close)
         stack.callback(pool.close)  # first of all: whoever waits for a reader learns that it died
         importing = _Importing(writer, rescuer, in_custody(trail_path), total, progress)
         importing.run(preparation, pool, max(1, workers) * AHEAD)
         writer.commit()
         return importing.report
+
+
+@contextmanager
+def _folder(trail: Trail) -> Iterator[Path]:
+    """Make the folder archives are unpacked in, below the trail where there is room for evidence; remove it after.
+
+    What an import that was killed left there is removed first: the log's lock is held.
+    """
+    folder = trail.path / "unpacked"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _File:
@@ -181,6 +198,8 @@ class _Importing:
     def _finish(self, file: _File) -> None:
         """Check the counts of a file and write its custody leaf, if something new came in."""
         file.note_change()
+        if file.prepared.unpacked is not None:
+            file.prepared.unpacked.unlink()
         report = file.report
         self.report.add(report)
         self._done += file.prepared.weight

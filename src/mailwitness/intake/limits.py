@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import resource
 
-ADDRESS_SPACE = 1024 * 1024 * 1024
-"""Bytes of address space of one reader: its libraries alone map some 500 MiB."""
+MEMORY = 512 * 1024 * 1024
+"""Bytes of its own that one reader may hold."""
+ADDRESS_SPACE = 6 * 1024 * 1024 * 1024
+"""Bytes of address space of one reader: its libraries, and a classic log, which is mapped whole and has 4 GiB at most.
+"""
 FILE_SIZE = 1024 * 1024
 """Bytes a reader may write to any file: it writes none, but a library's messages end in one."""
 CPU_SECONDS = 5
@@ -32,6 +35,7 @@ def wall_budget(size: int) -> float:
 def limit_process() -> None:
     """Limit this process for the rest of its life."""
     for kind, most in (
+        (resource.RLIMIT_DATA, MEMORY),
         (resource.RLIMIT_AS, ADDRESS_SPACE),
         (resource.RLIMIT_FSIZE, FILE_SIZE),
         (resource.RLIMIT_NOFILE, FILES),

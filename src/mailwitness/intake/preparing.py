@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 
 from mailwitness.errors import EvidenceError
 from mailwitness.event import Place, Problem
+from mailwitness.formats import archive, archive_limits
 from mailwitness.formats.interface import Span
 from mailwitness.intake.evidence import Found, Refused, refused
 from mailwitness.intake.messages import Plan, Planned, Read
@@ -35,6 +37,20 @@ class Prepared(msgspec.Struct, kw_only=True):
     weight: int = 0
     kept: bool = False  # a copy stands in the trail; else the original is read
     changed: Callable[[], bool] | None = None  # tells whether the original was written to since
+    unpacked: Path | None = None  # a member's bytes, for whoever finishes the file to remove
+
+
+class _Custody(msgspec.Struct, frozen=True):
+    """A file that was taken in, and where its bytes are read; None where they could not be had."""
+
+    prepared: Prepared
+    path: Path | None
+
+    @property
+    def readable(self) -> Path:
+        """Where the bytes are read. To be asked for only where they could be had."""
+        assert self.path is not None  # noqa: S101 - callers look first
+        return self.path
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +65,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 class Preparation:
     """Yields Prepared files in order, working a few ahead in a thread of its own."""
 
-    def __init__(self, found: Iterable[Found | Refused], store: EvidenceStore, pool: Pool, origin: Origin) -> None:
+    def __init__(
+        self, found: Iterable[Found | Refused], store: EvidenceStore, pool: Pool, origin: Origin, folder: Path
+    ) -> None:
+        """Unpack archives in `folder`, which is the caller's to remove."""
         self._found = found
+        self._folder = folder
         self._store = store
         self._pool = pool
         self._origin = origin
@@ -98,24 +118,62 @@ class Preparation:
             file.note([found])
             yield Prepared(file=file, reads=[])
             return
-        yield self._one(found.path, found.name, None, weight=found.size)
+        taken = self._take(found.path, FileReport(evidence=found.name), weight=found.size)
+        if taken.path is None:
+            yield taken.prepared
+            return
+        kind = archive.kind(taken.path)
+        if kind is None:
+            yield self._planned(taken)
+        else:
+            taken.prepared.file.format = kind
+            yield from self._members(taken)
+            yield taken.prepared  # last: Problems of its members stand in its report
 
-    def _one(self, path: Path, name: str, parent: str | None, weight: int) -> Prepared:
-        file = FileReport(evidence=name, parent=parent)
+    def _members(self, taken: _Custody) -> Iterator[Prepared]:
+        """Unpack an archive, member by member, each evidence of its own."""
+        path, file = taken.readable, taken.prepared.file
+        for member in archive.members(path):
+            if isinstance(member, Problem):
+                file.refuse(_within(member, path, file))
+                continue
+            unpacked = self._folder / secrets.token_hex(8)
+            with unpacked.open("xb") as target:
+                problem = member.extract_to(target)
+            if problem is not None:
+                file.refuse(_within(problem, path, file))
+                if problem.code not in {"truncated", "damaged"}:
+                    unpacked.unlink()
+                    continue
+            name = f"{file.evidence}!{archive_limits.shown(member.name)}"
+            of_member = self._take(unpacked, FileReport(evidence=name, parent=file.sha256), weight=0)
+            if of_member.prepared.kept:
+                unpacked.unlink()
+            else:
+                of_member.prepared.unpacked = unpacked
+            yield of_member.prepared if of_member.path is None else self._planned(of_member)
+
+    def _take(self, path: Path, file: FileReport, weight: int) -> _Custody:
+        """Hash a file, and keep it where the trail keeps evidence."""
+        prepared = Prepared(file=file, reads=[], weight=weight)
         before = _identity(path)
         try:
             taken = self._store.take(path)
         except EvidenceError as error:
-            file.note([refused(name, "a file that can be read", str(error))])
-            return Prepared(file=file, reads=[], weight=weight)
+            file.note([refused(file.evidence, "a file that can be read", str(error))])
+            return _Custody(prepared, None)
         file.sha256, file.size = taken.sha256, taken.size
-        prepared = Prepared(file=file, reads=[], weight=weight)
         prepared.kept = taken.path is not None
         if taken.path is None:
             prepared.changed = lambda: before != _identity(path)
-        planned = self._plan(taken.path or path, file)
+        return _Custody(prepared, taken.path or path)
+
+    def _planned(self, taken: _Custody) -> Prepared:
+        """Add the reads of a file."""
+        prepared, path = taken.prepared, taken.readable
+        planned = self._plan(path, prepared.file)
         if planned is not None:
-            prepared.reads = list(self._reads(taken.path or path, file, planned))
+            prepared.reads = list(self._reads(path, prepared.file, planned))
         return prepared
 
     def _plan(self, path: Path, file: FileReport) -> Planned | None:
@@ -166,6 +224,13 @@ def grouped(spans: Iterable[Span]) -> Iterator[tuple[Span, ...]]:
         size += length
     if group:
         yield tuple(group)
+
+
+def _within(problem: Problem, path: Path, file: FileReport) -> Problem:
+    """Return an archive's Problem under the evidence's own name: what was read may be a copy."""
+    where = problem.where.evidence
+    name = file.evidence + where[len(path.name) :] if where.startswith(path.name) else where
+    return msgspec.structs.replace(problem, where=msgspec.structs.replace(problem.where, evidence=name))
 
 
 def _cut(format_name: str, path: Path, spans: Iterable[Span]) -> Iterator[Span]:

@@ -64,6 +64,12 @@ class FileReport(msgspec.Struct, kw_only=True):
                 self.listed.append(problem)
         self.counts.problems += more
 
+    def refuse(self, problem: Problem) -> None:
+        """Take in a Problem that leaves `problem.records` unread which nobody else counted."""
+        self.counts.seen += problem.records
+        self.counts.unread += problem.records
+        self.note([problem])
+
     def as_item(self) -> dict[str, Any]:
         """Return the file's part of the JSON that `import` prints."""
         item: dict[str, Any] = {"evidence": self.evidence, "sha256": self.sha256, "size": self.size}
