@@ -28,8 +28,9 @@ class EvtxReading:
             self._file = evtx_chunk.file_header(self._head)
             self._size = file.seek(0, 2)
             start = max(span.start, FILE_HEADER)
-            file.seek(FILE_HEADER + self._file.last_chunk * CHUNK if self._holds_header else 0)
-            self._last_chunk = file.read(CHUNK)
+            last_at = FILE_HEADER + self._file.last_chunk * CHUNK
+            file.seek(min(last_at, self._size))  # an untrue header may say anything
+            self._last_chunk = file.read(CHUNK) if self._holds_header else b""
             file.seek(start)
             data = file.read(max(span.end - start, 0))
         self._data = data + bytes(-len(data) % CHUNK)  # libraries take whole chunks only
