@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.rows import access, notice, row, value
 
-from mailwitness.analysis.acts import assemble
+from mailwitness.analysis.acts import SAME_HOST, SAME_OBJECT, assemble
 
 
 def nothing(_act) -> None:
@@ -125,6 +125,37 @@ def test_a_cmdlet_through_another_domain_controller_stands_alone():
     assert len(assemble([cmdlet, value(1, "{a}", after="O:PSG:PSD:")], nothing)) == 2
 
 
+def test_a_cmdlet_that_names_the_mailbox_otherwise_joins_only_where_one_write_can_be_meant():
+    def cmdlet(seconds, alias):
+        return row(
+            seconds,
+            kind="permission",
+            action="granted",
+            source="exchange_cmdlets",
+            computer="ex1.fabrik.example",
+            through_server="dc1.fabrik.example",
+            mailbox_ref=alias,
+            rights=["FullAccess"],
+            actor_name="fabrik.example/Users/Eve",
+        )
+
+    def write(seconds, operation, guid):
+        return value(
+            seconds,
+            operation,
+            after="O:PSG:PSD:(A;CI;CC;;;S-1-5-21-9)",
+            attribute="msExchMailboxSecurityDescriptor",
+            object_guid=guid,
+            actor_kind="computer",
+            actor_name="FABRIK\\EX1$",
+        )
+
+    (act,) = assemble([cmdlet(0, "aberg"), write(1, "{a}", "1")], nothing)
+    assert act.remarks
+    two = assemble([cmdlet(0, "aberg"), write(1, "{a}", "1"), write(2, "{b}", "2")], nothing)
+    assert len(two) == 3
+
+
 _EVENTS = st.lists(
     st.tuples(
         st.sampled_from([access, notice, value]),
@@ -165,4 +196,5 @@ def test_windows_bound_every_act(plan, random):
     for act in assemble(events, nothing):
         for role, joined in act.joined:
             if role != "directory_value":
-                assert abs((joined["occurred_at"] - act.main["occurred_at"]).total_seconds()) <= 2
+                bound = SAME_OBJECT if role == "object_access" else SAME_HOST
+                assert abs(joined["occurred_at"] - act.main["occurred_at"]) <= bound

@@ -2,9 +2,10 @@
 
 1. Directory values: the deleted and the added value of one operation (OpCorrelationID) are one act.
 2. Memberships join the directory's member value, object accesses and bare notices join the act they belong to: same
-   domain controller, same logon, same object, within two seconds.
+   domain controller, same logon, same object, within seconds.
 3. What is left stands for itself: an object access alone is a change whose values nobody recorded.
-4. Cmdlets join across hosts: same domain controller, object and right, within ten minutes plus the clocks' offset.
+4. Cmdlets join across hosts: same domain controller, object and right, within ten minutes; where the two name the
+   object in ways that cannot be compared, an Exchange server's write within thirty seconds that alone can be meant.
 
 Each witness is given once (assign.py), so two equal acts stay two.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 from mailwitness.analysis.assign import Row, assign
 from mailwitness.analysis.change import Act
+from mailwitness.analysis.descriptor_change import is_object_descriptor
 from mailwitness.analysis.names import names, same
 from mailwitness.analysis.roles import (
     BARE_CHANGE,
@@ -28,7 +30,12 @@ from mailwitness.analysis.roles import (
 )
 
 SAME_HOST = timedelta(seconds=2)
+SAME_OBJECT = timedelta(seconds=10)
+"""An access names the object by GUID and the logon: the values were seen up to eight seconds after it on a busy domain
+controller, and by that key nothing else can be meant."""
 ACROSS_HOSTS = timedelta(minutes=10)
+BY_SERVER = timedelta(seconds=30)
+BY_SERVER_REMARK = "the cmdlet was joined by domain controller, right and time: it names the mailbox in another way"
 
 
 def assemble(
@@ -52,8 +59,8 @@ def assemble(
         [act for act in acts if act.main["object_guid"]],
         witness_keys=_logon_and_object,
         act_keys=lambda act: _logon_and_object(act.main),
-        window=SAME_HOST,
-        fits=_same_intent,
+        window=SAME_OBJECT,
+        fits=lambda row, act: _same_intent(row, act) and _writes(row, act),
     )
     acts += _merge_accesses(accesses)
     bare = _join_bare(by_role.get(BARE_CHANGE, []), acts)
@@ -117,6 +124,14 @@ def _logon_and_object(row: Row) -> Iterable[tuple[Any, ...]]:
 def _same_intent(row: Row, act: Act) -> bool:
     """A refused access does not witness an act that was done."""
     return bool(row["outcome"] == act.main["outcome"] or "unknown" in (row["outcome"], act.main["outcome"]))
+
+
+def _writes(row: Row, act: Act) -> bool:
+    """An access that wrote the object's descriptor witnesses a descriptor's change, and no other does."""
+    return bool(_DESCRIPTOR_RIGHTS & set(row["rights"] or ())) == is_object_descriptor(act.main)
+
+
+_DESCRIPTOR_RIGHTS = {"WriteDacl", "WriteOwner"}
 
 
 def _join_members(memberships: list[Act], values: list[Act]) -> list[Act]:
@@ -225,24 +240,55 @@ def _join_cmdlets(role: str, rows: list[Row], acts: list[Act], window: timedelta
         subjects = {n for field in ("mailbox_ref", "object_dn", "group_name") for n in names(row[field])}
         return [(row["kind"], subject) for subject in sorted(subjects)]
 
-    def fits(row: Row, act: Act) -> bool:
-        if not _same_intent(row, act):
-            return False
-        host, through = act.main["computer"], row["through_server"]
-        if act.role in (DIRECTORY_VALUE, OBJECT_ACCESS, MEMBERSHIP) and through and host and not _host(through, host):
-            return False
-        return _rights_meet(row, act) and _trustees_meet(row, act)
-
     left = assign(
         role,
         rows,
         [act for act in acts if act.role != BARE_CHANGE],
         witness_keys=target,
-        act_keys=lambda act: target(act.main),
+        act_keys=lambda act: [key for row in _told(act) for key in target(row)],
         window=window,
-        fits=fits,
+        fits=_one_act,
     )
-    return [Act(row, role) for row in left]
+    return [Act(row, role) for row in _join_by_server(role, left, acts)]
+
+
+def _told(act: Act) -> list[Row]:
+    return [act.main, *(row for _, row in act.joined)]
+
+
+def _one_act(row: Row, act: Act) -> bool:
+    """Whether a cmdlet's record and an act can be the same: outcome, domain controller, rights and trustee agree."""
+    if not _same_intent(row, act):
+        return False
+    host, through = act.main["computer"], row["through_server"]
+    if act.role in (DIRECTORY_VALUE, OBJECT_ACCESS, MEMBERSHIP) and through and host and not _host(through, host):
+        return False
+    return _rights_meet(row, act) and _trustees_meet(row, act)
+
+
+def _join_by_server(role: str, rows: list[Row], acts: list[Act]) -> list[Row]:
+    """Join what names could not: the write of a server's own account through the cmdlet's domain controller.
+
+    Only where each is the other's one candidate within the window: with two of either, time proves nothing.
+    """
+    writes = [act for act in acts if act.main["actor_kind"] == "computer" and act.role == DIRECTORY_VALUE]
+    candidates: dict[int, list[Act]] = {}
+    claims: dict[int, int] = {}
+    for index, row in enumerate(rows):
+        for act in writes:
+            near = abs(row["occurred_at"] - act.main["occurred_at"]) <= BY_SERVER
+            if near and row["through_server"] and row["kind"] == act.main["kind"] and _one_act(row, act):
+                candidates.setdefault(index, []).append(act)
+                claims[id(act)] = claims.get(id(act), 0) + 1
+    left = []
+    for index, row in enumerate(rows):
+        found = candidates.get(index, [])
+        if len(found) == 1 and claims[id(found[0])] == 1 and role not in found[0].roles():
+            found[0].joined.append((role, row))
+            found[0].remarks = (*found[0].remarks, BY_SERVER_REMARK)
+        else:
+            left.append(row)
+    return left
 
 
 def _host(left: str, right: str) -> bool:

@@ -72,6 +72,7 @@ class Change(msgspec.Struct, kw_only=True):
     differences: tuple[Difference, ...] = ()
     witnesses: tuple[Witness, ...] = ()
     missing: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     weak: str | None = None
     partial: str | None = None
     experimental: bool = False
@@ -92,6 +93,7 @@ class Act(msgspec.Struct):
     before: str | None = None
     after: str | None = None
     partial: str | None = None
+    remarks: tuple[str, ...] = ()
     joined: list[tuple[str, dict[str, Any]]] = msgspec.field(default_factory=list)
 
     def roles(self) -> set[str]:

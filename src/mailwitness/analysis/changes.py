@@ -81,6 +81,7 @@ def change_of(act: Act, seen: Seen) -> Change:
         differences=act.differences,
         witnesses=witnesses,
         missing=_missing(act, seen),
+        remarks=act.remarks,
         weak=_weak(act),
         partial=act.partial,
         experimental=any(w.experimental for w in witnesses),
@@ -95,24 +96,20 @@ def change_of(act: Act, seen: Seen) -> Change:
 def _complete(fields: dict[str, Any], act: Act) -> None:
     """Fill what the main event lacks from its witnesses; a cmdlet names the person behind an Exchange server."""
     for role, row in act.joined:
-        for name in (
-            "mailbox_ref",
-            "object_dn",
-            "object_guid",
-            "trustee_sid",
-            "trustee_name",
-            "group_name",
-            "group_sid",
-        ):
+        for name in _OBJECT if role in (BARE_CHANGE, OBJECT_ACCESS) else _OBJECT + _TRUSTEE:
             if not fields[name] and row[name]:
                 fields[name] = row[name]
-                if name == "mailbox_ref":
-                    fields["mailbox_ref_form"] = row["mailbox_ref_form"]
+        if row["mailbox_ref"] and (not fields["mailbox_ref"] or fields["mailbox_ref_form"] == "guid"):
+            fields["mailbox_ref"], fields["mailbox_ref_form"] = row["mailbox_ref"], row["mailbox_ref_form"]
         if role in _PEOPLE and row["actor_name"] and fields["actor_name"] != row["actor_name"]:
             fields["performed_by"] = fields["actor_name"]
             fields["actor_name"], fields["actor_sid"] = row["actor_name"], row["actor_sid"]
             fields["actor_kind"] = row["actor_kind"]
             fields["client_ip"] = fields["client_ip"] or row["client_ip"]
+
+
+_OBJECT = ("object_dn", "object_guid")
+_TRUSTEE = ("trustee_sid", "trustee_name", "group_name", "group_sid")
 
 
 def _in_time(pairs: list[tuple[str, Row]]) -> list[tuple[str, Row]]:
@@ -140,15 +137,15 @@ class Seen(msgspec.Struct, frozen=True):
     """Which kinds of witness this trail holds at all: only such a one can be said to be missing."""
 
     value_hosts: frozenset[str]  # domain controllers that recorded values
-    cmdlets: bool
+    cmdlet_hosts: frozenset[str]  # domain controllers that cmdlets on record went through, without their domain
 
     @classmethod
     def in_rows(cls, rows: list[Row]) -> Seen:
         """Return what `rows` hold."""
-        roles = [(role_of(row), row["computer"]) for row in rows]
+        roles = [(role_of(row), row) for row in rows]
         return cls(
-            frozenset(computer or "" for role, computer in roles if role == DIRECTORY_VALUE),
-            any(role in _PEOPLE for role, _ in roles),
+            frozenset(row["computer"] or "" for role, row in roles if role == DIRECTORY_VALUE),
+            frozenset(_short(row["through_server"]) for role, row in roles if role in _PEOPLE),
         )
 
 
@@ -158,11 +155,17 @@ def _missing(act: Act, seen: Seen) -> tuple[str, ...]:
     roles = act.roles()
     if is_descriptor(act.main) and act.role == DIRECTORY_VALUE and act.before is not None and act.after is None:
         missing.append("the added value: its record is not in this trail")
-    if act.role == OBJECT_ACCESS and (act.main["computer"] or "") in seen.value_hosts:
+    refused = act.main["outcome"] == "failure"
+    if act.role == OBJECT_ACCESS and not refused and (act.main["computer"] or "") in seen.value_hosts:
         missing.append("the directory's values: this domain controller records them, but not for this act")
-    if is_mailbox_descriptor(act.main) and seen.cmdlets and not roles & set(_PEOPLE):
+    by_cmdlets = _short(act.main["computer"]) in seen.cmdlet_hosts
+    if is_mailbox_descriptor(act.main) and by_cmdlets and not roles & set(_PEOPLE):
         missing.append("a cmdlet: changed outside Exchange's own tools, or its log is not in this trail")
     return tuple(missing)
+
+
+def _short(host: str | None) -> str:
+    return (host or "").casefold().split(".", 1)[0]
 
 
 def _weak(act: Act) -> str | None:

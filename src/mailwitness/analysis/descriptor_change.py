@@ -35,6 +35,11 @@ def is_mailbox_descriptor(row: Row) -> bool:
     return _contexts().get((row["attribute"] or "").casefold()) == "mailbox"
 
 
+def is_object_descriptor(row: Row) -> bool:
+    """Return whether the event is about the directory object's own descriptor."""
+    return _contexts().get((row["attribute"] or "").casefold()) == "directory"
+
+
 def describe(act: Act) -> None:
     """Fill the differences of `act`, where it is a change of a descriptor and both sides are known.
 

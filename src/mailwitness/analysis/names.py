@@ -16,6 +16,11 @@ _ESCAPED = re.compile(r"\\(?:([0-9a-fA-F]{2})|(.))")
 @lru_cache(maxsize=65_536)
 def weak_name(reference: str) -> str:
     """Return the leading name of `reference`, casefolded: what people would call it."""
+    return called(reference).casefold()
+
+
+def called(reference: str) -> str:
+    """Return the leading name of `reference` as it is written there."""
     text = reference.strip()
     if text.startswith("/"):
         text = text.rsplit("=", 1)[-1]
@@ -27,7 +32,7 @@ def weak_name(reference: str) -> str:
         text = text.split("@", 1)[0].removeprefix("smtp:").removeprefix("SMTP:")
     elif "/" in text:
         text = text.rsplit("/", 1)[-1]
-    return text.casefold()
+    return text
 
 
 def names(reference: str | None) -> frozenset[str]:

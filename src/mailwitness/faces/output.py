@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from datetime import datetime
 from enum import StrEnum
@@ -123,15 +124,29 @@ def _binary(data: bytes) -> None:
 
 
 def _table(answer: Answer) -> None:
-    console = Console(soft_wrap=False, highlight=False)
+    console = table_console()
     table = Table(show_edge=False, pad_edge=False, header_style="bold", expand=False)
-    for heading in answer.columns.values():
-        table.add_column(heading, overflow="fold")
+    for name, heading in answer.columns.items():
+        whole = name in _WHOLE
+        table.add_column(heading, overflow="fold", no_wrap=whole, min_width=19 if name == "occurred_at" else None)
     for item in answer.items:
         table.add_row(*[Text(for_terminal(_short(item.get(name)))) for name in answer.columns])
     console.print(table)
     for note in answer.notes:
         console.print(Text(for_terminal(note)))
+
+
+_WHOLE = frozenset({"occurred_at", "outcome", "strength", "event_code", "action"})
+"""Columns that are not to be broken over lines."""
+_WIDTH = 140
+
+
+def table_console() -> Console:
+    """Return where tables go: as wide as the terminal, and readable where there is none."""
+    console = Console(soft_wrap=False, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDTH
+    return console
 
 
 def _short(value: object) -> str:

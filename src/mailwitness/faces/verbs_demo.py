@@ -36,6 +36,7 @@ SHORT_CHANGES = {
     "target": "Where",
     "trustee": "For whom",
     "rights": "Rights",
+    "outcome": "Outcome",
     "proof": "Witnesses",
 }
 SHORT_ACCESSES = {

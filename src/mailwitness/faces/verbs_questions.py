@@ -11,6 +11,7 @@ from mailwitness.analysis.change import Change
 from mailwitness.analysis.changes import changes as ask_changes
 from mailwitness.analysis.coverage import Coverage, coverage_of
 from mailwitness.analysis.filters import Filters, references_of
+from mailwitness.analysis.names import called
 from mailwitness.analysis.timeline import timeline as ask_timeline
 from mailwitness.engine.embedded import Embedded
 from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
@@ -150,13 +151,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def change_item(change: Change) -> dict[str, Any]:
-    """Return `change` as an item of an answer: its fields, and four columns made for people."""
+    """Return `change` as an item of an answer: its fields, and four columns of short names made for people."""
     item: dict[str, Any] = {
         name: value for name in change.__struct_fields__ if (value := getattr(change, name)) not in (None, (), False)
     }
     item["what"] = f"{change.kind} {change.action}"
-    item["target"] = change.target
-    item["trustee"] = change.trustee_name or change.trustee_sid
+    item["target"] = called(change.target)
+    item["trustee"] = called(change.trustee_name or change.trustee_sid or "")
     item["proof"] = _proof(change)
     return item
 
