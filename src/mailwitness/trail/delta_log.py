@@ -138,15 +138,20 @@ def read_commit(path: Path) -> Version:
     """Read one commit. Raises TrailError where it is empty, torn or says what cannot be."""
     try:
         data = _read(path)
-        actions = [msgspec.json.decode(line, type=_Action) for line in data.split(b"\n") if line.strip()]
-        if not actions:
-            raise TrailError("a commit of the events table is empty", where=str(path))
+        actions = _actions(data)
         span = next((a.commitInfo.mailwitness for a in actions if a.commitInfo), None)
         added = tuple(_data_file(a.add.path, a.add.size, a.add.stats) for a in actions if a.add)
         removed = tuple(a.remove.path for a in actions if a.remove)
     except (msgspec.MsgspecError, ValueError, RecursionError) as cause:
         raise TrailError(f"a commit of the events table cannot be read: {cause}", where=str(path)) from cause
     return Version(int(path.name[:20]), added, removed, span)
+
+
+def _actions(data: bytes) -> list[_Action]:
+    actions = [msgspec.json.decode(line, type=_Action) for line in data.split(b"\n") if line.strip()]
+    if not any(a.add or a.remove or a.commitInfo for a in actions):
+        raise ValueError("it is empty")
+    return actions
 
 
 def _read(path: Path) -> bytes:

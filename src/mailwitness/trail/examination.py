@@ -49,6 +49,10 @@ class Examination:
         """The commits that could be read."""
         self.broken: list[Broken] = []
         self.last_version = -1
+        self.complete = False
+        """Whether the commits that can be read bring every signed leaf."""
+        self.torn: set[int] = set()
+        """Commits that are torn and were never acknowledged."""
         self.unread: list[DataFile] = []
         """Files whose leaves are unknown because of a finding already made."""
         self.created: dict[str, Any] = {}

@@ -6,6 +6,8 @@ whoever sent them. Fewer rows are no crash of ours: the writer refuses.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,7 +76,8 @@ def recover(trail: Trail, log_id: str, key: VerifierKey) -> Recovered:
 
 
 def _remove_temporaries(trail: Trail, log_id: str, remarks: list[Remark]) -> None:
-    folders = [trail.path, trail.log(log_id), trail.delta_log, trail.evidence, *_subfolders(trail.evidence)]
+    tiles = (Path(folder) for folder, _folders, _names in os.walk(trail.log(log_id)))
+    folders = [trail.path, trail.delta_log, trail.evidence, *_subfolders(trail.evidence), *tiles]
     staged = [path for path in trail.delta_log.iterdir() if is_staged(path.name)]
     for path in [*staged, *(path for folder in folders for path in folder.glob(f"*{TEMPORARY}"))]:
         path.unlink()
@@ -222,6 +225,7 @@ def _load_tree(trail: Trail, log_id: str, checkpoint: Checkpoint, snapshot: Snap
         raise TrailError(
             "neither the tiles nor the entries give the signed root", where=str(trail.path), remedy=RESTORE
         )
+    shutil.rmtree(log / "tile", ignore_errors=True)
     write_tiles(log, [*tiles, *tree.partial_tiles()])
     remarks.append(Remark(f"{what}: all tiles were made again from the entries, which do", str(log)))
     return tree

@@ -46,6 +46,7 @@ def check_rows(run: Examination) -> None:
     for file in files[len(own) :]:
         if _check_seal(run, file):
             _check_file(run, file, deep=run.deep or not run.sealed(f"events/{file.path}"))
+    run.complete = bool(run.store.present.all())
     for broken in run.broken:
         for file in files_named(run, broken.number):
             if file.path not in run.live and not _all_present(run, file):

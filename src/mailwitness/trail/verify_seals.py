@@ -43,12 +43,12 @@ def _check_file(run: Examination, name: str, sha256: str, size: int, leaves: tup
 
 def _check_broken(run: Examination) -> None:
     """A torn last commit that nothing acknowledged is a crash's; every other one is a finding."""
-    complete = bool(run.store.present.all())
     for broken in run.broken:
         name = run.name(broken.path)
         if run.sealed(name):
             continue  # found by its SHA-256
-        if broken.number == run.last_version and broken.number > run.seals.version and complete:
+        if broken.number == run.last_version and broken.number > run.seals.version and run.complete:
+            run.torn.add(broken.number)
             run.remarks.append(f"{name}: the last commit is torn; it was never acknowledged ({broken.what})")
         elif broken.number > run.seals.version or name not in run.seals.removed:
             run.find(broken.path, broken.first, broken.last, broken.what)
@@ -85,7 +85,7 @@ def _is_leftover(run: Examination, path: Path) -> bool:
     data = DATA_NAME.fullmatch(path.name)
     in_log = path.parent == run.trail.delta_log
     if data:
-        return int(data[1]) > run.last_version and not in_log
+        return (int(data[1]) > run.last_version or int(data[1]) in run.torn) and not in_log
     return path.name.endswith(TEMPORARY) or (in_log and is_staged(path.name))
 
 
@@ -94,6 +94,9 @@ def _is_unsealed(run: Examination, path: Path) -> bool:
     if path.parent == run.trail.delta_log:
         number = number_of(path.name)
         return number is not None and number > run.seals.version
+    data = DATA_NAME.fullmatch(path.name)
+    if data and int(data[1]) in {broken.number for broken in run.broken}:
+        return True
     relative = str(path.relative_to(run.trail.events))
     after = (version for n, version in run.commits.items() if n > run.seals.version)
     return any(relative == file.path for version in after for file in version.added)
