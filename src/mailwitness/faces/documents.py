@@ -14,6 +14,8 @@ from pathlib import Path
 from mailwitness import formats, sources
 from mailwitness.errors import UsageError
 from mailwitness.knowledge.event_table import attribute_rows, cmdlet_rows, event_rows
+from mailwitness.knowledge.mailbox_operations import operation_knowledge
+from mailwitness.knowledge.noise import noise_rules
 
 _BLOCK = re.compile(r"(<!-- table: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -53,12 +55,33 @@ def cmdlet_table() -> str:
     )
 
 
+def operation_table() -> str:
+    """Return the operations of the mailbox and unified audit logs that are read."""
+    return _table(
+        ("operation", "becomes", "strength", "mark", "source"),
+        (
+            (name, f"{operation.kind} {operation.action}", operation.strength or "", operation.mark, operation.source)
+            for name, operation in sorted(operation_knowledge().operations.items())
+        ),
+    )
+
+
+def noise_table() -> str:
+    """Return the rules by which acts of services are hidden."""
+    return _table(
+        ("rule", "reason shown", "mark", "source"),
+        ((rule.name, rule.reason, rule.mark, rule.source) for rule in noise_rules()),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "formats": format_table,
     "sources": source_table,
     "events": event_table,
     "attributes": attribute_table,
     "cmdlets": cmdlet_table,
+    "operations": operation_table,
+    "noise": noise_table,
 }
 
 
