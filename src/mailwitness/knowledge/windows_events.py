@@ -71,7 +71,7 @@ class WindowsEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """One event id of a provider: what it is called, its layouts, and what becomes of it.
 
     `words` translates the message tokens (%%n) that the rule needs; `outcome` holds where the record bears no audit
-    keyword.
+    keyword; `bare` says that the id alone tells enough where a form carries no strings.
     """
 
     id: int
@@ -85,6 +85,7 @@ class WindowsEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     fields: dict[str, str] = {}
     constants: dict[str, Constant] = {}
     words: dict[str, str] = {}
+    bare: bool = False
     note: str = ""
 
     @property

@@ -1,7 +1,7 @@
 """Readings made ready: what knowledge/windows_*.yaml says of an event, compiled once into fast functions.
 
-`reader` gives for a record the function that turns it into fields of an event. The form with names is served by
-name, the form without by the layout that has as many strings.
+`read_record` finds the form of a record: strings with names are served by name, strings without by the layout that has
+as many, and a record that has nothing but its rendered text by the labels of that text.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mailwitness.formats.interface import Record
 from mailwitness.knowledge.windows_events import Entry, Layout, catalogue
 from mailwitness.sources.interface import Context
 from mailwitness.sources.stamp import stamp, unread
+from mailwitness.sources.windows_text import strings_of
 from mailwitness.sources.windows_values import (
     account_of,
     actor_kind,
@@ -32,7 +33,7 @@ from mailwitness.sources.windows_values import (
 Fields = dict[str, Any]
 Getter = Callable[[tuple[str, ...], Record], Any]
 
-_TRUNCATED = 200
+_SHOWN = 200
 """Characters of a record's strings that a Problem shows."""
 
 _CONVERT: dict[str, Callable[[str], Any]] = {
@@ -114,10 +115,12 @@ def _placed_forms(provider: str, code: int, count: int) -> tuple[tuple[Layout, F
 _PARAMETER = re.compile(r"param[0-9]{1,3}")
 
 
-def form_of(record: Record) -> tuple[Form, tuple[str, ...]] | None:
-    """Return the form of `record` and its strings as that form counts them, or None where no layout fits."""
+def form_of(record: Record) -> tuple[Form, tuple[str, ...]] | str:
+    """Return the form of `record` and its strings as that form counts them, or what was found that fits none."""
     values = record.values
     names = record.names
+    if not values and record.message is not None:
+        return _form_of_text(record, record.message)
     if names and len(names) == len(values) and _PARAMETER.fullmatch(names[0]) is None:
         form = _named_form(record.provider, record.event_code, names)
         if form is not None:
@@ -133,9 +136,24 @@ def form_of(record: Record) -> tuple[Form, tuple[str, ...]] | None:
             return form, values
         # some records end with empty strings that say nothing (528 and 576 of Windows 2003)
         if not count or values[count - 1]:
-            return None
+            return f"{len(record.values)} strings: {' | '.join(record.values)[:_SHOWN]!r}"
         count -= 1
         values = values[:count]
+
+
+def _form_of_text(record: Record, message: str) -> tuple[Form, tuple[str, ...]] | str:
+    """Return the form of a record that carries its rendered text alone."""
+    entry = catalogue().find(record.provider, record.event_code)
+    strings = frozenset(name for layout in entry.event.layouts for name in layout.strings) if entry else frozenset()
+    labelled = strings_of(message, strings)
+    if labelled.fault is not None:
+        return f"{labelled.fault}: {message[:_SHOWN]!r}"
+    if entry is not None and (not strings or (entry.event.bare and not labelled.names)):
+        return _compiled(entry, {}), ()
+    form = _named_form(record.provider, record.event_code, labelled.names) if labelled.names else None
+    if form is None:
+        return f"a text without known English labels: {message[:_SHOWN]!r}"
+    return form, labelled.values
 
 
 def read_record(
@@ -143,8 +161,8 @@ def read_record(
 ) -> Iterator[Event | Problem]:
     """Yield the event that `record` tells, or the Problem that none of its layouts fits."""
     found = form_of(record)
-    if found is None:
-        yield unread(record, context, "unknown_layout", _expected(record), _found(record))
+    if isinstance(found, str):
+        yield unread(record, context, "unknown_layout", _expected(record), found)
         return
     form, values = found
     event = form.entry.event
@@ -219,8 +237,3 @@ def _expected(record: Record) -> str:
     entry = catalogue().find(record.provider, record.event_code)
     counts = sorted({len(layout.strings) for layout in entry.event.layouts}) if entry is not None else []
     return f"event {record.event_code} with {' or '.join(map(str, counts)) or 'known'} strings"
-
-
-def _found(record: Record) -> str:
-    shown = " | ".join(record.values)[:_TRUNCATED]
-    return f"{len(record.values)} strings: {shown!r}" if record.values else "no strings"

@@ -76,7 +76,7 @@ def audit_categories(form: Form, values: tuple[str, ...], fields: Fields) -> Non
         if success is None or failure is None:
             continue
         settings.append(f"{category}: {_setting(values[success] == '+', values[failure] == '+')}")
-    fields["after"] = "; ".join(settings)
+    fields["after"] = "; ".join(settings) or None
 
 
 def _setting(success: bool, failure: bool) -> str:  # noqa: FBT001 - the two halves of one setting
