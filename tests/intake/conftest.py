@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import fake_reader
 
+from mailwitness.trail.create import create_trail
+
 
 @pytest.fixture
 def fake(monkeypatch):
@@ -21,3 +23,19 @@ def fake(monkeypatch):
                 monkeypatch.setattr(package, name, getattr(package, name))
     fake_reader.install()
     return fake_reader
+
+
+@pytest.fixture
+def make_trail(tmp_path):
+    """Return a function that makes an empty trail under a name, its key beside it."""
+
+    def make(name, **more):
+        return create_trail(tmp_path / name, organization="contoso", key_dir=tmp_path / f"{name}-keys", **more)
+
+    return make
+
+
+@pytest.fixture
+def new_trail(make_trail):
+    """Return an empty trail with its path and the path of its key."""
+    return make_trail("trail")

@@ -122,9 +122,8 @@ class _File:
         kept = self._writer.append(batch, delivery.blobs).kept
         of_records = kept > 0
         if delivery.rows_of:
-            rows_of = np.frombuffer(delivery.rows_of, dtype=np.uint32)
-            starts = np.concatenate(([0], np.cumsum(rows_of[:-1])))
-            of_records = np.logical_or.reduceat(of_records, starts)
+            rows_of = np.frombuffer(delivery.rows_of, dtype=np.uint32).astype(np.int64)
+            of_records = np.logical_or.reduceat(of_records, np.cumsum(rows_of) - rows_of)
         recorded = int(np.count_nonzero(of_records))
         counts.recorded += recorded
         counts.duplicates += len(of_records) - recorded
