@@ -15,6 +15,7 @@ from mailwitness.formats.evtx_chunk import (
     FileHeader,
     Spot,
     chunk_header,
+    walk,
 )
 
 
@@ -30,8 +31,9 @@ class Slot:
         self.length = length
         self.header = header = chunk_header(data)
         self.is_whole = length == CHUNK and header.is_intact and header.is_data_intact
-        # A broken header cannot tell where the live records end: then all count as live.
-        self.live_end = header.free if header.is_intact else CHUNK
+        # A broken header is believed where the live records end only if records lead there; else all count as live.
+        is_told = header.is_intact or (RECORDS_AT < header.free <= CHUNK and walk(data, header.free)[1])
+        self.live_end = header.free if is_told else CHUNK
         self.is_foreign = not header.is_intact and data[:8] != CHUNK_MAGIC and RECORD_MAGIC not in data
 
     @property

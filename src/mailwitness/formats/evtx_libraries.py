@@ -105,7 +105,8 @@ def _documents(chunk: bytes) -> Iterator[tuple[int, str]]:
 
 
 def _record_of_xml(xml: str, offset: int) -> Record | None:
-    for reading in event_xml.events_of(xml.encode("utf-8", "replace"), NAME, offset, Place(offset=offset)):
+    document = xml.replace("\r", "&#13;").encode("utf-8", "replace")  # or XML makes one line end of two characters
+    for reading in event_xml.events_of(document, NAME, offset, Place(offset=offset)):
         if isinstance(reading, Record):
             return as_first_reader(reading)
     return None

@@ -1,8 +1,9 @@
 """The JSON that the evtx library renders of one record, as a `Record`. The hot path of every import.
 
 What the library does to a record and this undoes or accepts: positional Data come as one list; values of a number type
-come as numbers, flags as true and false; GUIDs lose their braces, times their seventh digit; several Data of one name
-come as several keys of that name, which a plain decoder would drop; several elements of one name get _1, _2.
+come as numbers, flags as true and false; GUIDs lose their braces (given back), times their seventh digit (lost);
+several Data of one name come as several keys of that name, which a plain decoder would drop; several elements of one
+name get _1, _2.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ NAME = "evtx"
 
 _SUFFIX = re.compile(r"(.+)_[0-9]+", re.DOTALL)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_GUID = re.compile(r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}")
+_GUID_LENGTH = 36
+_PADDED = re.compile(r"0x0+(?=[0-9a-f])")
+_PADDED_LENGTHS = {10, 18}
+_NANOSECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", re.ASCII)
 _ATTRIBUTES, _CONTENT = "#attributes", "#text"
 
 
@@ -156,7 +162,8 @@ def _event_data(raw: msgspec.Raw) -> Data:
     data = None
     if "Binary" in content and (content["Binary"] is None or _HEX.fullmatch(str(content["Binary"]))):
         data = bytes.fromhex(content.pop("Binary") or "") or None
-    return tuple(content), tuple([v if v.__class__ is str else text_of(v) for v in content.values()]), data
+    values = [v if v.__class__ is str else text_of(v) for v in content.values()]
+    return tuple(content), tuple(_with_braces(values) if _GUID_LENGTH in map(len, values) else values), data
 
 
 def _unusual_event_data(raw: bytes) -> Data:
@@ -181,7 +188,12 @@ def _unusual_event_data(raw: bytes) -> Data:
                 values.append(text)
     if is_positional and not any(names):
         names = []
-    return tuple(names), tuple(values), data
+    return tuple(names), tuple(_with_braces(values) if names else values), data
+
+
+def _with_braces(values: list[str]) -> list[str]:
+    """Return the values of a manifest's event with GUIDs as Windows writes them."""
+    return [f"{{{v}}}" if len(v) == _GUID_LENGTH and _GUID.fullmatch(v) else v for v in values]
 
 
 def _other_data(names: tuple[str, ...], values: tuple[str, ...], event: _Event) -> tuple[tuple[str, ...], ...]:
@@ -191,8 +203,8 @@ def _other_data(names: tuple[str, ...], values: tuple[str, ...], event: _Event) 
         content = _pairs(bytes(raw))
         if isinstance(content, _Pairs):
             for name, value in _named(content):
-                leaves.extend(_leaves(name, value) if not isinstance(value, _Pairs) else _below(value))
-    return tuple(name for name, _ in leaves), tuple(text for _, text in leaves)
+                leaves.extend(_leaves(name, value))
+    return tuple(name for name, _ in leaves), tuple(_with_braces([text for _, text in leaves]))
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -213,21 +225,15 @@ def _named(content: _Pairs) -> Iterator[tuple[str, Any]]:
         yield (twin[1] if twin is not None and twin[1] in present else name), value
 
 
-def _below(content: _Pairs) -> Iterator[tuple[str, str]]:
-    for name, value in _named(content):
-        yield from _leaves(name, value)
-
-
-def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
-    """Yield the leaves under an element: their own names, or its name for its own text."""
+def _leaves(name: str, value: object) -> list[tuple[str, str]]:
+    """Return the leaves under an element: their own names, or its name for its own text, empty where it has none."""
     if isinstance(value, _Pairs):
-        for inner, given in _named(value):
-            yield from _leaves(name if inner == _CONTENT else inner, given)
-    elif isinstance(value, list):
-        for given in value:
-            yield from _leaves(name, given)
-    else:
-        yield name, text_of(value)
+        return [
+            leaf for inner, given in _named(value) for leaf in _leaves(name if inner == _CONTENT else inner, given)
+        ] or [(name, "")]
+    if isinstance(value, list):
+        return [leaf for given in value for leaf in _leaves(name, given)]
+    return [(name, text_of(value))]
 
 
 def text_of(value: object) -> str:
@@ -241,18 +247,12 @@ def text_of(value: object) -> str:
     return str(value)
 
 
-_PADDED = re.compile(r"0x0+(?=[0-9a-f])")
-_GUID = re.compile(r"\{([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}")
-_PADDED_SIZES = {10, 18}
-
-
 def as_first_reader(record: Record) -> Record:
-    """Return a record that libevtx rendered with its values as evtx writes them: 0x3e7, GUIDs without braces."""
+    """Return a record that libevtx rendered with its values as evtx writes them: 0x3e7, six digits of a second."""
     return msgspec.structs.replace(record, values=tuple(_as_first_reader(v) for v in record.values))
 
 
 def _as_first_reader(value: str) -> str:
-    if len(value) in _PADDED_SIZES and value.startswith("0x"):
-        return _PADDED.sub("0x", value)
-    guid = _GUID.fullmatch(value)
-    return value if guid is None else guid[1].upper()
+    if value.startswith("0x"):
+        return _PADDED.sub("0x", value) if len(value) in _PADDED_LENGTHS else value
+    return value[:-4] + "Z" if _NANOSECONDS.fullmatch(value) else value
