@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+from mailwitness.intake.importing import import_paths
+from mailwitness.intake.report import ImportReport
+from mailwitness.trail.create import create_trail
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT.parent / "shared" / "samples"
@@ -37,3 +42,21 @@ def pytest_collection_modifyitems(config, items):
     slow = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+@pytest.fixture(scope="session")
+def sample_trail(samples, tmp_path_factory) -> SampleTrail:
+    """Return one trail into which all samples were imported, and the import's report. Tests only read it."""
+    folder = tmp_path_factory.mktemp("samples")
+    made = create_trail(folder / "trail", organization="samples", key_dir=folder / "keys")
+    report = import_paths(folder / "trail", [samples], key_path=made.key_path)
+    return SampleTrail(folder / "trail", made.key_path, made.verifier_key, report)
+
+
+class SampleTrail(NamedTuple):
+    """A trail of all samples."""
+
+    path: Path
+    key_path: Path
+    verifier_key: str
+    report: ImportReport

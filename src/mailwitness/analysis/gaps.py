@@ -81,7 +81,7 @@ def _holes(engine: Engine) -> list[tuple[str, str, int, int]]:
 
 
 def _continuity(entry: bytes) -> list[dict[str, Any]]:
-    logs: list[dict[str, Any]] = orjson.loads(entry).get("continuity", [])
+    logs: list[dict[str, Any]] = orjson.loads(entry)["statement"].get("continuity", [])
     return logs
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from mailwitness.descriptors.fault import DescriptorError
+from mailwitness.descriptors.fault import FIELD_LIMIT, DescriptorError
 
 AceKind = Literal["allow", "deny", "audit", "alarm", "label", "attribute", "policy", "trust", "filter", "unknown"]
 """What an entry does: grant, refuse, or record access; the rest are facts that stand in a SACL."""
@@ -155,11 +155,18 @@ class Ace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return kind.has_condition and (bool(self.data) or self.pending is not None)
 
 
+def field(text: str) -> str:
+    """Return a field of an SDDL entry in capitals, without blanks around it; raises DescriptorError for a huge one."""
+    if len(text) > FIELD_LIMIT:
+        raise DescriptorError(0, f"at most {FIELD_LIMIT} characters", f"{len(text)}", code="limit")
+    return text.strip().upper()
+
+
 @lru_cache(maxsize=4_096)
 def parse_flags(text: str) -> int:
     """Return the flags an SDDL field names ("CIID"); raises DescriptorError."""
     flags = 0
-    name = text.strip().upper()
+    name = field(text)
     for at in range(0, len(name), 2):
         bit = _FLAG_BITS.get(name[at : at + 2])
         if bit is None:
@@ -177,7 +184,7 @@ def flags_text(flags: int, ace_type: int) -> str:
 @lru_cache(maxsize=4_096)
 def parse_mask(text: str) -> int:
     """Return the access mask an SDDL field names: letters ("RPWP"), hexadecimal, octal (leading 0) or decimal."""
-    name = text.strip().upper()
+    name = field(text)
     if not name:
         return 0
     if name[0].isdecimal():

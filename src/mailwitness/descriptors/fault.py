@@ -17,6 +17,9 @@ EXPRESSION_LIMIT = 2_000
 DEPTH_LIMIT = 64
 """Parentheses or composites inside one another in a conditional expression."""
 
+FIELD_LIMIT = 256
+"""Characters of one field of an SDDL entry (flags, rights, a trustee): the longest SID has fewer."""
+
 _SHOWN = 60
 
 

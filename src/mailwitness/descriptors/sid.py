@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
-from mailwitness.descriptors.fault import DescriptorError
+from mailwitness.descriptors.fault import FIELD_LIMIT, DescriptorError
 
 ALIASES = {
     "WD": "S-1-1-0",
@@ -163,6 +163,8 @@ def _number(text: str) -> int:
 @lru_cache(maxsize=65_536)
 def parse_trustee(text: str) -> str:
     """Return the trustee an SDDL field names: its SID, or a domain-relative name as it is; raises DescriptorError."""
+    if len(text) > FIELD_LIMIT:
+        raise DescriptorError(0, f"at most {FIELD_LIMIT} characters", f"{len(text)}", code="limit")
     name = text.strip().upper()
     sid = ALIASES.get(name)
     if sid is not None:

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from mailwitness.engine.query import Query
+from mailwitness.trail.reader import TrailReader
 from mailwitness.trail.schema import EVENTS_SCHEMA
 
 
@@ -18,29 +19,30 @@ class Embedded:
     """DuckDB in this process, reading only. Close it, or use it as a context manager."""
 
     def __init__(
-        self, event_files: Iterable[Path], *, threads: int = 2, memory_limit: str = "2GB", recovered: bool = False
+        self, reader: TrailReader, *, threads: int = 2, memory_limit: str = "2GB", recovered: bool = False
     ) -> None:
-        """Open over `event_files`, the Parquet files of the events table.
+        """Open over the live files of `reader`'s trail.
 
         Where several logs hold the same event, the view `events` keeps the first by log_id and seq. Records that a
-        reader recovered from outside the live ones are left out unless `recovered` asks for them.
+        reader recovered from outside the live ones are left out unless `recovered` asks for them. The view `leaves`
+        holds what is no event: custody, seals, purges.
         """
-        event_files = list(event_files)
-        logs = {part for name in event_files for part in name.parts if part.startswith("log_id=")}
+        events = reader.event_files()
+        logs = {part for name in events for part in name.parts if part.startswith("log_id=")}
         live = "" if recovered else " AND NOT coalesce(recovered, false)"
         once = " QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY log_id, seq) = 1" if len(logs) > 1 else ""
         self._connection = duckdb.connect(
             config={"threads": threads, "memory_limit": memory_limit, "autoload_known_extensions": False}
         )
         self._connection.execute("SET TimeZone = 'UTC'")
-        if event_files:
-            files = ", ".join("'" + str(name).replace("'", "''") + "'" for name in event_files)
-            leaves = f"read_parquet([{files}], hive_partitioning = true, union_by_name = true)"
-        else:
-            self._connection.register("no_leaves", EVENTS_SCHEMA.empty_table())
-            leaves = "no_leaves"
-        self._connection.execute(f"CREATE VIEW leaves AS SELECT * FROM {leaves}")  # noqa: S608 - names quoted above
-        self._connection.execute(f"CREATE VIEW events AS SELECT * FROM leaves WHERE leaf_kind = 'event'{live}{once}")  # noqa: S608
+        self._connection.register("nothing", EVENTS_SCHEMA.empty_table())
+        signed = f"seq < {reader.size}"
+        self._connection.execute(
+            f"CREATE VIEW events AS SELECT * FROM {_files(events)} WHERE leaf_kind = 'event' AND {signed}{live}{once}"  # noqa: S608 - names are quoted
+        )
+        self._connection.execute(
+            f"CREATE VIEW leaves AS SELECT * FROM {_files(reader.leaf_files())} WHERE {signed}"  # noqa: S608 - as above
+        )
 
     def __enter__(self) -> Self:
         """Return this engine."""
@@ -74,6 +76,12 @@ class Embedded:
         """Return DuckDB's plan of the question, for tests that a filter reaches the Parquet scan."""
         sql, used = query.bind(**parameters)
         return "\n".join(str(row[1]) for row in self._connection.execute("EXPLAIN " + sql, used).fetchall())
+
+
+def _files(names: Iterable[Path]) -> str:
+    """Return what to read `names` by; the registered empty table where there are none."""
+    quoted = ", ".join("'" + str(name).replace("'", "''") + "'" for name in names)
+    return f"read_parquet([{quoted}], hive_partitioning = true, union_by_name = true)" if quoted else "nothing"
 
 
 def _in_utc(value: object) -> object:

@@ -86,7 +86,7 @@ def _tell(folder: Path) -> None:
 
 def _answers(folder: Path) -> None:
     reader = open_reader(folder / "trail")
-    with Embedded(reader.event_files()) as engine:
+    with Embedded(reader) as engine:
         changed, hidden = changes(engine, Filters())
         opened, hidden_accesses = accesses(engine, Filters(non_owner=True))
         coverage = coverage_of(engine, Filters())

@@ -85,7 +85,7 @@ def changes(
     """Show who changed which permission, membership, role, route, audit setting or account."""
     filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise)
     reader = open_reader(trail)
-    with Embedded(reader.event_files(), recovered=recovered) as engine:
+    with Embedded(reader, recovered=recovered) as engine:
         found, hidden = ask_changes(engine, filters)
         coverage = coverage_of(engine, filters)
         notes = _match_note(engine, mailbox)
@@ -111,7 +111,7 @@ def accesses(
     """Show who opened, read or used which mailbox, and how strong the evidence is."""
     filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise, non_owner=non_owner)
     reader = open_reader(trail)
-    with Embedded(reader.event_files(), recovered=recovered) as engine:
+    with Embedded(reader, recovered=recovered) as engine:
         found, hidden = ask_accesses(engine, filters)
         coverage = coverage_of(engine, filters)
         notes = _match_note(engine, mailbox)
@@ -133,7 +133,7 @@ def timeline(
     """Show the changes of one mailbox and the accesses to it in order of time."""
     filters = _filters(since, until, mailbox, None, None, None, noise=noise)
     reader = open_reader(trail)
-    with Embedded(reader.event_files(), recovered=recovered) as engine:
+    with Embedded(reader, recovered=recovered) as engine:
         found, hidden = ask_timeline(engine, filters)
         coverage = coverage_of(engine, filters)
         notes = _match_note(engine, mailbox)

@@ -22,6 +22,7 @@ from mailwitness.formats.strict_json import DECODER, DEPTH, JsonRefusedError
 VALUE_BYTES = 16 << 20
 _CHUNK = 1 << 20
 _BLANK = re.compile(r"[ \t\r\n,\x1e\ufeff]*")
+_TOO_LONG = f"a value of more than {VALUE_BYTES} bytes"
 _NEAR_THE_END = 16
 """A token cut off by the end of the buffer shows as an error at most this far before it."""
 
@@ -121,14 +122,14 @@ class _Cutter:
             except JsonRefusedError as error:
                 return self._passed_over(error)
             except RecursionError:
-                return self._refused("limit", f"values nested deeper than {DEPTH} levels"), False
+                return self._given_up("limit", f"values nested deeper than {DEPTH} levels", self._position + 1)
             except json.JSONDecodeError as error:
                 if not self._is_cut_off(error):
                     return self._damaged(error)
                 if len(self._buffer) - self._position > VALUE_BYTES:
-                    return self._refused("limit", f"a value of more than {VALUE_BYTES} bytes"), False
+                    return self._given_up("limit", _TOO_LONG, len(self._buffer))
             except ValueError as error:  # an integer of thousands of digits
-                return self._refused("limit", str(error)), False
+                return self._given_up("limit", str(error), self._position + 1)
             else:
                 if end < len(self._buffer) or self._ended or not isinstance(value, int | str):
                     reading = Value(self._offset, self._line, value)
@@ -150,30 +151,34 @@ class _Cutter:
                 if not self._is_cut_off(malformed):
                     return self._damaged(malformed)
                 if len(self._buffer) - self._position > VALUE_BYTES:
-                    return self._refused("limit", f"a value of more than {VALUE_BYTES} bytes"), False
+                    return self._given_up("limit", _TOO_LONG, len(self._buffer))
                 self._more()
             except (RecursionError, ValueError):
-                return self._refused(error.code, error.found), False
+                return self._given_up(error.code, error.found, self._position + 1)
             else:
                 refused = self._refused(error.code, error.found)
                 self._move(end)
                 return refused, True
 
     def _damaged(self, error: json.JSONDecodeError) -> tuple[Refused, bool]:
-        refused = self._refused("truncated" if self._ended else "damaged", f"no JSON: {error.msg}")
-        if error.pos < len(self._buffer) - _NEAR_THE_END:
-            refused = msgspec.structs.replace(refused, code="damaged")
-        if self._indent is None:
-            return refused, False
-        mark = f"\n{self._indent}{{"
-        while (found := self._buffer.find(mark, max(self._position, error.pos - len(mark)))) < 0:
-            if self._ended:
-                return refused, False
-            self._move(max(self._position, len(self._buffer) - len(mark)))
-            self._more()
-            error.pos = 0
-        self._move(found)
-        return refused, True
+        at_end = error.msg.startswith("Unterminated") or not self._buffer[error.pos :].strip()
+        code: ProblemCode = "truncated" if self._ended and at_end else "damaged"
+        return self._given_up(code, f"no JSON: {error.msg}", error.pos)
+
+    def _given_up(self, code: ProblemCode, found: str, behind: int) -> tuple[Refused, bool]:
+        """Go on with the next value of the same indentation behind a place in the buffer, if there is one."""
+        refused = self._refused(code, found)
+        if self._indent is not None:
+            mark = f"\n{self._indent}{{"
+            search = max(self._position, behind - len(mark))
+            while (start := self._buffer.find(mark, search)) < 0 and not self._ended:
+                self._move(max(self._position, len(self._buffer) - len(mark)))
+                self._more()
+                search = 0
+            if start >= 0:
+                self._move(start)
+                return refused, True
+        return msgspec.structs.replace(refused, found=f"{found}; nothing behind it was read"), False
 
     def _refused(self, code: ProblemCode, found: str) -> Refused:
         return Refused(self._offset, self._line, code, found)

@@ -166,7 +166,7 @@ class _Importing:
         while True:
             while len(window) < ahead:
                 if reading is not None and reading.reads:
-                    window.append((reading, pool.submit(reading.reads.popleft())))
+                    window.append((reading, pool.submit(reading.reads.popleft(), reading.rescue.now)))
                     continue
                 reading = self._next(preparation, wait=not window)
                 if reading is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from mailwitness.event import Place, Problem
+from mailwitness.event import Place, Problem, ProblemCode
 from mailwitness.formats.interface import Span
 from mailwitness.intake.messages import Delivery, Read
 from mailwitness.intake.spans import named
@@ -15,57 +15,76 @@ from mailwitness.intake.workers import ReaderDied, ReadingProcess
 
 Apply = Callable[[Delivery, bytearray], None]
 
+DISTRUST = 8
+"""Deaths after which the rest of a file is not given to the reader that died, so that no file holds up an import."""
+
 
 class Rescue:
-    """Carries out reads whose reader died, in a fresh process of its own, chunk by chunk.
+    """Carries out the reads of one file whose reader died, in a process of its own, chunk by chunk.
 
     Nothing is delivered twice: an atomic read delivers once, after its last record, and a streamed one is resumed
-    after the last record delivered. Every death is a Problem `reader_died`.
+    after the last record delivered. Every death is a Problem `reader_died`; what is not even tried any more, because
+    both readers died too often on this file, is a Problem `limit`.
     """
 
     def __init__(self, process: ReadingProcess, apply: Apply) -> None:
         self._process = process
         self._apply = apply
-        self.deaths = 0
+        self._deaths = {False: 0, True: 0}  # of the first reader and of the second
+
+    def now(self, read: Read) -> Read:
+        """Return `read` as it should be asked for now: by the second reader, if the first one is not trusted here."""
+        if self._deaths[False] >= DISTRUST and not read.second and _has_second(read):
+            return msgspec.structs.replace(read, second=True)
+        return read
 
     def read(self, dead: Read, through: int | None, cause: str) -> None:
         """Read what `dead` was to read, but for what was delivered up to offset `through`."""
-        self.deaths += 1
         if dead.streamed:
+            self._deaths[dead.second] += 1
             self._resume(dead, through, cause)
             return
         units = [unit for span in dead.spans for unit in _units(dead, span)]
         if len(units) == 1:
+            self._deaths[dead.second] += 1
             self._last_resort(dead, units[0], cause)
             return
         for unit in units:
-            one = msgspec.structs.replace(dead, spans=(unit,))
-            death, _ = self._attempt(one)
-            if death is not None:
-                self.deaths += 1
-                self._last_resort(one, unit, death)
+            self._unit(self.now(msgspec.structs.replace(dead, spans=(unit,))), unit)
+
+    def _unit(self, read: Read, unit: Span) -> None:
+        if self._deaths[True] >= DISTRUST:
+            self._report(read, unit, "limit", "it was not tried: the readers died on this file too often", lost=True)
+            return
+        death, _ = self._attempt(read)
+        if death is not None:
+            self._last_resort(read, unit, death)
 
     def _last_resort(self, dead: Read, unit: Span, cause: str) -> None:
         """Read the smallest range that kills the first reader: by the second one, or record by record."""
-        if dead.second or not hasattr(named(dead.format), "read_with_libevtx"):
+        if not _has_second(dead):
             self._resume(dead, None, cause)
             return
-        death, _ = self._attempt(msgspec.structs.replace(dead, spans=(unit,), second=True))
+        death: str | None = cause
+        if not dead.second:
+            death, _ = self._attempt(msgspec.structs.replace(dead, spans=(unit,), second=True))
+            cause += "; the second reader read it" if death is None else f"; the second reader: {death}"
         if death is None:
-            self._report(dead, unit, unit.start, cause, "the second reader read it", 0)
+            self._report(dead, unit, "reader_died", cause)
         else:
-            heads = _record_heads(dead, unit)
-            self._report(dead, unit, unit.start, f"{cause}; the second reader: {death}", "it is left unread", heads)
+            self._report(dead, unit, "reader_died", f"{cause}; it is left unread", lost=True)
 
     def _resume(self, dead: Read, through: int | None, cause: str) -> None:
         """Deliver record by record up to the one that kills the reader."""
         careful = msgspec.structs.replace(dead, streamed=True, careful=True, resume_after=through)
         death, reached = self._attempt(careful)
-        if death is None:  # the record is readable by a fresh process
-            self._report(dead, dead.spans[0], through, cause, "a fresh reader read it", 0)
+        whole = dead.spans[0]
+        if death is None:
+            self._report(dead, whole, "reader_died", f"{cause}; a fresh reader read it")
             return
-        at = through if reached is None else reached
-        self._report(dead, dead.spans[0], at, death, "the rest of this range is left unread", 1)
+        at = reached if reached is not None else through
+        rest = whole if at is None else Span(at, whole.end)
+        self._report(dead, rest, "reader_died", f"{death}; what follows is left unread", lost=True)
 
     def _attempt(self, read: Read) -> tuple[str | None, int | None]:
         """Carry out `read`; return how its reader died (None: it did not) and the offset it reached."""
@@ -76,18 +95,24 @@ class Rescue:
                     self._apply(reply, body)
                     reached = reply.through
         except ReaderDied as death:
+            self._deaths[read.second] += 1
             return str(death), reached
         return None, reached
 
-    def _report(self, read: Read, span: Span, at: int | None, cause: str, outcome: str, records: int) -> None:
+    def _report(self, read: Read, span: Span, code: ProblemCode, found: str, *, lost: bool = False) -> None:
+        records = _record_heads(read, span) if lost else 0
         problem = Problem(
-            code="reader_died",
-            where=Place(evidence=read.name, offset=span.start if at is None else at),
-            expected=f"{span.end - span.start} bytes that a reader survives",
-            found=f"{cause}; {outcome}",
+            code=code,
+            where=Place(evidence=read.name, offset=span.start),
+            expected=f"{max(0, span.end - span.start)} bytes that a reader survives",
+            found=found,
             records=records,
         )
         self._apply(Delivery(seen=records, filtered=0, unread=records, events=0, problems=(problem,)), bytearray())
+
+
+def _has_second(read: Read) -> bool:
+    return hasattr(named(read.format), "read_with_libevtx")
 
 
 def _units(read: Read, span: Span) -> list[Span]:

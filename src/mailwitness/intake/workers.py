@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 import msgspec
@@ -199,8 +199,9 @@ class Backlog:
 class Job:
     """A request on its way: its replies come in order, the last one final, Planned or Died."""
 
-    def __init__(self, request: Plan | Read, backlog: Backlog) -> None:
+    def __init__(self, request: Plan | Read, backlog: Backlog, now: Callable[[Read], Read] | None) -> None:
         self.request = request
+        self._now = now
         self._backlog = backlog
         self._replies: queue.SimpleQueue[tuple[Planned | Delivery | Died, bytearray]] = queue.SimpleQueue()
 
@@ -219,6 +220,8 @@ class Job:
         """Ask `process` and pass on what it replies, as long as there is room."""
         if not self._backlog.wait(self):
             return
+        if self._now is not None and isinstance(self.request, Read):
+            self.request = self._now(self.request)
         try:
             for reply, body in process.ask(self.request):
                 self._pass_on(reply, body)
@@ -250,9 +253,9 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, request: Plan | Read) -> Job:
-        """Queue a request; the job's replies can be read at once."""
-        job = Job(request, self._backlog)
+    def submit(self, request: Plan | Read, now: Callable[[Read], Read] | None = None) -> Job:
+        """Queue a request; the job's replies can be read at once. `now` has the last word on it when its turn comes."""
+        job = Job(request, self._backlog, now)
         self._jobs.put((_PLAN if isinstance(request, Plan) else _READ, next(self._numbers), job))
         return job
 

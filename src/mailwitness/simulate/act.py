@@ -30,6 +30,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     items: int = 1
     noise: bool = False
     station: str | None = None  # the computer the act came from
+    through: str | None = None  # the domain controller it goes through
+    server: str | None = None  # the Exchange server it goes through
     lost: int = 0
     says: str | None = None  # the sentence the demo tells
 

@@ -14,7 +14,7 @@ import msgspec
 
 from mailwitness.errors import KnowledgeError
 
-Kind = Literal["user", "service", "computer", "group"]
+Kind = Literal["user", "service", "computer", "group", "database"]
 GroupScope = Literal["global", "universal", "local"]
 
 
@@ -39,6 +39,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     def account(self) -> str:
         """Return the account as domain, backslash, name."""
         return f"{self.domain}\\{self.name}"
+
+    @property
+    def object_class(self) -> str:
+        """Return the class of its directory object."""
+        return {"group": "group", "computer": "computer", "database": "msExchPrivateMDB"}.get(self.kind, "user")
 
     @property
     def has_mailbox(self) -> bool:
@@ -112,6 +117,7 @@ class OrganisationPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     people: tuple[Person, ...]
     groups: tuple[Group, ...]
     servers: tuple[Server, ...]
+    databases: tuple[str, ...] = ()
     short_names: bool = False  # logs name computers without their domain, as before Windows 2008
     administrative_group: str = "Exchange Administrative Group (FYDIBOHF23SPDLT)"
 
@@ -124,6 +130,8 @@ def organisation(plan: OrganisationPlan) -> Organisation:
         accounts[person.name] = build.person(person, rid)
     for rid, group in enumerate(plan.groups, 1604):
         accounts[group.name] = build.group(group, group.rid or rid)
+    for rid, database in enumerate(plan.databases, 2004):
+        accounts[database] = build.database(database, rid)
     hosts: dict[str, Host] = {}
     for rid, server in enumerate(plan.servers, 1004):
         name = server.name + "$"
@@ -178,6 +186,13 @@ class _Build:
         return msgspec.structs.replace(
             self.account(group.name, group.name, "group", rid, group.folder), scope=group.scope
         )
+
+    def database(self, name: str, rid: int) -> Account:
+        folder = (
+            f"CN=Databases,CN={self.plan.administrative_group},CN=Administrative Groups,CN={self.plan.name},"
+            "CN=Microsoft Exchange,CN=Services,CN=Configuration"
+        )
+        return self.account(name, name, "database", rid, folder)
 
 
 def guid_of(*names: str) -> str:

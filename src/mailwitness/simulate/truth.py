@@ -63,6 +63,7 @@ class TruthRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     group_sid: str | None = None
     rights: tuple[str, ...] = ()
     scope: str | None = None
+    database: str | None = None
     attribute: str | None = None
     folder: str | None = None
     after: str | None = None

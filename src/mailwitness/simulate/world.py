@@ -1,24 +1,36 @@
-"""The state of a simulated organisation that its records show: descriptors and logon sessions."""
+"""The state of a simulated organisation: what its records show of it, and who may open what."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from mailwitness.simulate.layouts import DirectoryNames, directory_names
+from mailwitness.simulate.ledger import Ledger
 from mailwitness.simulate.organisation import Account, Host, Organisation, descriptor_letters, number_of
 
 _FIRST_PRIVATE = 4  # new explicit entries stand before the defaults that follow the first four
 
 
 class World:
-    """Descriptors as they stand now, and the logon id of each account on each computer."""
+    """Descriptors, audit switches and rights as they stand now; ids of rows; logon ids."""
 
-    def __init__(self, organisation: Organisation) -> None:
+    def __init__(self, organisation: Organisation, prefix: str) -> None:
         self.organisation = organisation
+        self.ledger = Ledger()
+        self.unaudited: set[str] = set()  # mailboxes whose audit log is off
+        self.bypassing: set[str] = set()  # accounts that no mailbox audit log names
+        self.admin_audited = True
+        self._prefix = prefix
+        self._rows = 0
         self.names: DirectoryNames = directory_names()
         self._mailbox: dict[str, dict[str, str]] = {}
         self._entries: dict[str, list[str]] = {}
         self._forwarding: dict[str, str] = {}
+
+    def next_id(self) -> str:
+        """Return the id of the next row of truth."""
+        self._rows += 1
+        return f"{self._prefix}-{self._rows:06}"
 
     def logon_id(self, account: Account, host: Host, at: datetime) -> int:
         """Return the logon id of the session of this account on this computer on this day."""

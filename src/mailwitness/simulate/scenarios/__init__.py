@@ -6,7 +6,7 @@ the organisation's name, so that a story writes the same bytes every time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -15,16 +15,19 @@ from typing import Literal
 import msgspec
 import yaml
 
-from mailwitness.simulate.act import Act, Told
+from mailwitness.simulate.act import Act
 from mailwitness.simulate.evidence_folder import EvidenceFolder, LogPlan
-from mailwitness.simulate.generations.exchange_2003 import Exchange2003
-from mailwitness.simulate.generations.exchange_2019 import Exchange2019
+from mailwitness.simulate.generations.cmdlets_2013 import Cmdlets2013
+from mailwitness.simulate.generations.directory_2008 import Directory2008
+from mailwitness.simulate.generations.exchange_2003 import Directory2003, Store2003Acts
+from mailwitness.simulate.generations.part import Teller
 from mailwitness.simulate.organisation import OrganisationPlan, number_of, organisation
 from mailwitness.simulate.truth import TruthRow
+from mailwitness.simulate.witnesses.windows_2003 import Windows2003
+from mailwitness.simulate.witnesses.windows_2008 import Windows2008
 from mailwitness.simulate.world import World
 
 NAMES = ("fabrik_2003", "nordwind_2019")
-_GENERATIONS = {"2003": Exchange2003, "2019": Exchange2019}
 _SATURDAY = 5
 
 
@@ -38,6 +41,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mail_server: str
     workstations: tuple[str, ...]
     logs: dict[str, LogPlan]
+    standing_rights: dict[str, str]  # groups with a right on every mailbox since before the story
     first_day: date
     days: int
     everyday: dict[str, int]  # verb: how often a working day
@@ -53,19 +57,27 @@ def scenario(name: str) -> Scenario:
 def write(name: str, folder: Path | None) -> tuple[list[Path], list[TruthRow]]:
     """Write a story's evidence below `folder` (None: nowhere) and return the files and the truth, in order of time."""
     plan = scenario(name)
-    world = World(organisation(plan.organisation))
-    hosts = world.organisation.hosts
-    teller = _GENERATIONS[plan.generation](world, hosts[plan.domain_controller], hosts[plan.mail_server])
+    world = World(organisation(plan.organisation), name)
+    for group, right in plan.standing_rights.items():
+        world.ledger.grant_everywhere(group, right, None)
+    teller = _teller(plan, world)
     rows: list[TruthRow] = []
     with EvidenceFolder(folder, plan.logs) as evidence:
         for act in sorted([*_everyday(plan, world), *plan.story], key=lambda act: act.at):
-            verb: Callable[[Act], Told] = getattr(teller, act.verb)
-            told = verb(act)
+            told = teller.tell(act)
             evidence.add(told.all_drafts())
             rows += told.rows
-    for number, row in enumerate(rows, 1):
-        row.id, row.organization = f"{name}-{number:04}", plan.organisation.dns
     return evidence.paths, rows
+
+
+def _teller(plan: Scenario, world: World) -> Teller:
+    controller = world.organisation.hosts[plan.domain_controller]
+    mail = world.organisation.hosts[plan.mail_server]
+    if plan.generation == "2003":
+        directory = Directory2003(world, [(controller, Windows2003(world, controller, "dc.security"))])
+        return Teller([directory, Store2003Acts(world, mail, "mail.security", "mail.application")])
+    modern = Directory2008(world, [(controller, Windows2008(world, controller, "dc.security"))])
+    return Teller([modern, Cmdlets2013(world, modern, [(mail, "mail.management")], None)])
 
 
 def _everyday(plan: Scenario, world: World) -> Iterator[Act]:
@@ -83,7 +95,7 @@ def _everyday(plan: Scenario, world: World) -> Iterator[Act]:
                 admin = (administrators or [person.name])[number_of(*key, "admin", below=len(administrators) or 1)]
                 moment = datetime(day.year, day.month, day.day, 7, tzinfo=UTC)
                 moment += timedelta(milliseconds=number_of(*key, "when", below=36_000_000))
-                by = {"service_open": "NT AUTHORITY\\SYSTEM"}.get(verb, admin if verb in _BY_ADMIN else person.name)
+                by = admin if verb in _BY_ADMIN else person.name
                 station = plan.workstations[number_of(person.name, below=len(plan.workstations))]
                 yield Act(at=moment, verb=verb, by=by, mailbox=person.name, trustee=person.name, station=station)
 

@@ -76,7 +76,7 @@ class Windows2003:
         return self._operation(at, actor, target, access, properties, outcome)
 
     def _class(self, target: Account) -> str:
-        return self._world.names.classes["group" if target.kind == "group" else "user"]
+        return self._world.names.classes[target.object_class]
 
     def _operation(
         self,

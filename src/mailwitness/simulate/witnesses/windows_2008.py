@@ -53,7 +53,7 @@ class Windows2008:
     ) -> Draft:
         """Return 4662: WriteDac, WriteOwner, WriteProperty or ControlAccess exercised on the object, or refused."""
         entry = self._world.names.accesses[access]
-        kind = self._world.names.classes["group" if target.kind == "group" else "user"]
+        kind = self._world.names.classes[target.object_class]
         given = self._subject(actor, at) | {
             "ObjectType": f"%{{{kind}}}",
             "ObjectName": f"%{{{target.guid}}}",
@@ -89,7 +89,7 @@ class Windows2008:
             "DSName": self._world.organisation.dns,
             "ObjectDN": target.dn,
             "ObjectGUID": f"{{{target.guid}}}",
-            "ObjectClass": "group" if target.kind == "group" else "user",
+            "ObjectClass": target.object_class,
             "AttributeLDAPDisplayName": attribute,
             "AttributeSyntaxOID": names.attributes[attribute].syntax,
         }
