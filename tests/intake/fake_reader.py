@@ -80,7 +80,7 @@ def _read(path, span, *, hostile):
         elif word in {"damaged", "remark"}:
             yield Problem(code="damaged", where=Place(offset=at), expected="a", found="b", records=number)
         elif not word.startswith("FAKE"):
-            if not hostile:
+            if not hostile and word != "die2":
                 yield Problem(code="damaged", where=Place(offset=at), expected="a", found=word, records=1)
             else:
                 _misbehave(word)
@@ -90,7 +90,7 @@ def _misbehave(word):
     if word == "hang":
         while True:
             pass
-    if word == "die":
+    if word.startswith("die"):
         os.kill(os.getpid(), signal.SIGSEGV)
     if word == "eat":
         bytearray(2**40)

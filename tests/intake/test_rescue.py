@@ -53,7 +53,8 @@ def read(fake, tmp_path):
         path = tmp_path / "evidence"
         path.write_bytes(fake.file_of(lines, kind))
         collected = Collected()
-        job = pool.submit(_request(path, kind.lower(), **more))
+        rescue = Rescue(rescuer, collected.apply)
+        job = pool.submit(_request(path, kind.lower(), **more), rescue.now)
         through = None
         for reply, body in job.replies():
             if isinstance(reply, Delivery):
@@ -61,7 +62,7 @@ def read(fake, tmp_path):
                 through = reply.through
             else:
                 assert isinstance(reply, Died)
-                Rescue(rescuer, collected.apply).read(job.request, through, reply.cause)
+                rescue.read(job.request, through, reply.cause)
         return collected
 
     yield run
@@ -103,6 +104,21 @@ def test_two_hostile_chunks_cost_themselves(read):
     assert len(got.names) == 38
     assert got.unread == 2
     assert [p.where.offset for p in got.problems if p.code == "reader_died"] == [0, 4 * 256]
+
+
+def test_a_file_on_which_readers_keep_dying_goes_to_the_second_reader_and_then_to_none(read, monkeypatch):
+    monkeypatch.setattr("mailwitness.intake.rescue.DISTRUST", 2)
+    lines = [f"event {n} person{n}" for n in range(48)]
+    for chunk in range(6):
+        lines[8 * chunk + 4] = "die" if chunk < 3 else "die2"
+
+    got = read(lines)
+
+    # Chunks 0 and 1 kill the first reader, 2 is not given to it any more, 3 and 4 kill the second, 5 is not tried.
+    assert got.names == [f"person{n}" for n in range(23) if n % 8 != 4]
+    deaths = [(p.code, p.where.offset // 256) for p in got.problems if p.code != "damaged"]
+    assert deaths == [("reader_died", n) for n in (0, 1, 3, 4)] + [("limit", 5), ("limit", 6)]
+    assert got.seen == len(got.names) + got.unread
 
 
 def test_without_a_second_reader_every_record_before_the_hostile_one_is_kept(read):
