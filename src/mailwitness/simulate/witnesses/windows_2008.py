@@ -171,8 +171,6 @@ class Windows2008:
         }
         return self._draft("audit_policy", at, given)
 
-    def cleared(self, at: datetime, actor: Account, lost: int) -> Draft:
-        """Return 1102, which begins a new file; `lost` records went with the old one unsaved."""
-        draft = self._draft("log_cleared", at, self._subject(actor, at), provider="windows_eventlog")
-        draft.lost, draft.fresh_file = lost, True
-        return draft
+    def cleared(self, at: datetime, actor: Account) -> Draft:
+        """Return 1102."""
+        return self._draft("log_cleared", at, self._subject(actor, at), provider="windows_eventlog")
