@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from mailwitness.errors import MailwitnessError, UsageError
 from mailwitness.intake.importing import import_paths
+from mailwitness.intake.remembered import Remembered
 from mailwitness.intake.report import Counts
 from mailwitness.trail.reader import open_reader
 from mailwitness.trail.verify import verify
@@ -99,6 +101,43 @@ def test_the_same_again_is_all_duplicates_and_no_leaf(bring, write, new_trail):
 
     assert again.totals == Counts(seen=9, duplicates=3, filtered=5, unread=1, problems=2)
     assert (open_reader(new_trail.trail.path).size, imported.event_set(new_trail.trail.path)) == before
+
+
+def test_what_is_remembered_is_what_a_second_reading_gives(bring, write, new_trail, monkeypatch):
+    write("damaged", ["damaged 3", "event 30 dora", "unread 31"])
+    write("forged", ["event 1 eve", "event 1 mallory", "event 1 eve"])
+    folder = write("a.fake", LINES).parent
+    bring(folder)
+    recalled = []
+    plain = Remembered.recall
+    monkeypatch.setattr(Remembered, "recall", lambda self, *file: recalled.append(plain(self, *file)) or recalled[-1])
+
+    remembered = bring(folder)
+    (new_trail.trail.path / "state.db").unlink()
+    read = bring(folder)
+
+    assert None not in recalled[:3]
+    assert recalled[3:] == [None, None, None]
+    assert remembered.totals.duplicates == 7
+    assert remembered.as_json() == read.as_json()
+
+
+def test_what_is_remembered_counts_for_nothing_without_its_custody_leaf(bring, write, fake, make_trail, new_trail):
+    path = write("a.fake", LINES)
+    bring(path)
+    other = make_trail("other")
+    shutil.copy(new_trail.trail.path / "state.db", other.trail.path / "state.db")
+
+    report = import_paths(other.trail.path, [path], key_path=other.key_path, workers=1, command=fake.COMMAND)
+
+    assert report.totals.recorded == 3
+
+
+def test_what_another_reader_could_read_is_not_remembered(bring, write, new_trail):
+    path = write("a", ["event 1 ann", "die"])
+    bring(path)
+
+    assert not (new_trail.trail.path / "state.db").exists()
 
 
 def test_order_and_split_do_not_matter(bring, write, fake, make_trail):

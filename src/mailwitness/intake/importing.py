@@ -18,6 +18,7 @@ from mailwitness.intake.evidence import Found, find
 from mailwitness.intake.known import in_custody
 from mailwitness.intake.messages import Delivery, Read
 from mailwitness.intake.preparing import Origin, Preparation, Prepared
+from mailwitness.intake.remembered import Remembered
 from mailwitness.intake.report import FileReport, ImportReport
 from mailwitness.intake.rescue import Rescue
 from mailwitness.intake.workers import COMMAND, Died, Job, Pool, ReadingProcess
@@ -56,19 +57,32 @@ def import_paths(
     settings = load_settings(trail)
     found = list(find(paths, trail_path))
     total = sum(item.size for item in found if isinstance(item, Found))
-    origin = Origin(organization=settings.organization, time_zone=time_zone, salt=settings.salt)
     with ExitStack() as stack:
         writer = stack.enter_context(Writer.open(trail_path, key_path))
         pool = Pool(max(1, workers), command)
         rescuer = ReadingProcess(command)
         stack.callback(rescuer.stop)
-        folder = stack.enter_context(_folder(trail))
-        preparation = Preparation(found, EvidenceStore(trail), pool, origin, folder)
+        known = in_custody(trail_path)
+        remembered = Remembered(trail.state, (settings.organization, settings.salt, time_zone))
+        origin = Origin(
+            organization=settings.organization,
+            time_zone=time_zone,
+            salt=settings.salt,
+            folder=stack.enter_context(_folder(trail)),
+        )
+
+        def recall(sha256: str, name: str, parent: str | None) -> FileReport | None:
+            return remembered.recall(sha256, name, parent) if sha256 in known else None
+
+        preparation = Preparation(found, EvidenceStore(trail), pool, origin, recall)
         stack.callback(preparation.close)
         stack.callback(pool.close)  # first of all: whoever waits for a reader learns that it died
-        importing = _Importing(writer, rescuer, in_custody(trail_path), total, progress)
+        importing = _Importing(writer, rescuer, known, total, progress)
         importing.run(preparation, pool, max(1, workers) * AHEAD)
         writer.commit()
+        for report in importing.report.files:
+            remembered.note(report)
+        remembered.save()
         return importing.report
 
 

@@ -29,6 +29,10 @@ ATOMIC_BYTES = 2 * TASK_BYTES
 """A single span larger than this is streamed."""
 
 
+Recall = Callable[[str, str, str | None], FileReport | None]
+"""Given a file's SHA-256, its name and its parent's SHA-256, returns its report where it need not be read again."""
+
+
 class Prepared(msgspec.Struct, kw_only=True):
     """An evidence file in custody, with the reads it needs. `weight` is its part of the progress, in bytes."""
 
@@ -60,17 +64,18 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str | None = None
     salt: str | None = None
     observed_origin: str | None = None
+    folder: Path
 
 
 class Preparation:
     """Yields Prepared files in order, working a few ahead in a thread of its own."""
 
     def __init__(
-        self, found: Iterable[Found | Refused], store: EvidenceStore, pool: Pool, origin: Origin, folder: Path
+        self, found: Iterable[Found | Refused], store: EvidenceStore, pool: Pool, origin: Origin, remembered: Recall
     ) -> None:
-        """Unpack archives in `folder`, which is the caller's to remove."""
+        """Unpack archives in `origin.folder`, which is the caller's to remove."""
         self._found = found
-        self._folder = folder
+        self._remembered = remembered
         self._store = store
         self._pool = pool
         self._origin = origin
@@ -137,7 +142,7 @@ class Preparation:
             if isinstance(member, Problem):
                 file.refuse(_within(member, path, file))
                 continue
-            unpacked = self._folder / secrets.token_hex(8)
+            unpacked = self._origin.folder / secrets.token_hex(8)
             with unpacked.open("xb") as target:
                 problem = member.extract_to(target)
             if problem is not None:
@@ -171,6 +176,11 @@ class Preparation:
     def _planned(self, taken: _Custody) -> Prepared:
         """Add the reads of a file."""
         prepared, path = taken.prepared, taken.readable
+        file = prepared.file
+        before = self._remembered(file.sha256, file.evidence, file.parent)
+        if before is not None:
+            prepared.file = before
+            return prepared
         planned = self._plan(path, prepared.file)
         if planned is not None:
             prepared.reads = list(self._reads(path, prepared.file, planned))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,13 +52,13 @@ class FileReport(msgspec.Struct, kw_only=True):
     parent: str | None = None
     counts: Counts = msgspec.field(default_factory=Counts)
     listed: list[Problem] = msgspec.field(default_factory=list)
-    by_code: Counter[str] = msgspec.field(default_factory=Counter)
+    by_code: dict[str, int] = msgspec.field(default_factory=dict)
 
     def note(self, problems: Iterable[Problem], more: int = 0) -> None:
         """Take in Problems, and `more` that nobody listed."""
         for problem in problems:
             self.counts.problems += 1
-            self.by_code[problem.code] += 1
+            self.by_code[problem.code] = self.by_code.get(problem.code, 0) + 1
             if len(self.listed) < LISTED:
                 self.listed.append(problem)
         self.counts.problems += more
