@@ -47,8 +47,12 @@ def changes(
     seen = Seen.in_rows(rows)
     shown: list[Change] = []
     hidden: dict[str, int] = {}
-    for act in assemble(rows, describe, across_hosts):
+    acts = assemble(rows, describe, across_hosts)
+    named = _named_by_guid(acts)
+    for act in acts:
         change = change_of(act, seen)
+        if change.mailbox_ref_form in (None, "guid") and change.object_guid in named:
+            change.mailbox_ref, change.mailbox_ref_form = named[change.object_guid]
         if not _asked_for(change, filters, wanted):
             continue
         reason = "unchanged" if _unchanged(act) else "noise" if change.noise else None
@@ -57,6 +61,21 @@ def changes(
         else:
             hidden[reason] = hidden.get(reason, 0) + 1
     return shown, hidden
+
+
+def _named_by_guid(acts: list[Act]) -> dict[str | None, tuple[str, str]]:
+    """Return what the trail itself calls the objects it elsewhere names by GUID alone."""
+    named: dict[str | None, tuple[str, str]] = {}
+    for act in acts:
+        told = [act.main, *(row for _, row in act.joined)]
+        guid = next((row["object_guid"] for row in told if row["object_guid"]), None)
+        for row in told:
+            if row["object_dn"]:
+                named[guid] = (row["object_dn"], "dn")
+            elif row["mailbox_ref"] and row["mailbox_ref_form"] != "guid":
+                named.setdefault(guid, (row["mailbox_ref"], row["mailbox_ref_form"]))
+    named.pop(None, None)
+    return named
 
 
 def change_of(act: Act, seen: Seen) -> Change:
@@ -159,7 +178,7 @@ def _missing(act: Act, seen: Seen) -> tuple[str, ...]:
     if act.role == OBJECT_ACCESS and not refused and (act.main["computer"] or "") in seen.value_hosts:
         missing.append("the directory's values: this domain controller records them, but not for this act")
     by_cmdlets = _short(act.main["computer"]) in seen.cmdlet_hosts
-    if is_mailbox_descriptor(act.main) and by_cmdlets and not roles & set(_PEOPLE):
+    if act.role == DIRECTORY_VALUE and is_mailbox_descriptor(act.main) and by_cmdlets and not roles & set(_PEOPLE):
         missing.append("a cmdlet: changed outside Exchange's own tools, or its log is not in this trail")
     return tuple(missing)
 

@@ -35,7 +35,7 @@ SHORT_CHANGES = {
     "what": "What",
     "target": "Where",
     "trustee": "For whom",
-    "rights": "Rights",
+    "which": "Rights",
     "outcome": "Outcome",
     "proof": "Witnesses",
 }

@@ -39,7 +39,7 @@ CHANGE_COLUMNS = {
     "what": "What",
     "target": "Where",
     "trustee": "For whom",
-    "rights": "Rights",
+    "which": "Rights",
     "outcome": "Outcome",
     "through_server": "Through",
     "proof": "Witnesses",
@@ -62,7 +62,7 @@ TIMELINE_COLUMNS = {
     "actor_name": "Who",
     "what": "What",
     "trustee": "For whom",
-    "rights": "Rights",
+    "which": "Rights",
     "strength": "Strength",
     "outcome": "Outcome",
     "proof": "Witnesses",
@@ -151,13 +151,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 def change_item(change: Change) -> dict[str, Any]:
-    """Return `change` as an item of an answer: its fields, and four columns of short names made for people."""
+    """Return `change` as an item of an answer: its fields, and five columns made for people."""
     item: dict[str, Any] = {
         name: value for name in change.__struct_fields__ if (value := getattr(change, name)) not in (None, (), False)
     }
     item["what"] = f"{change.kind} {change.action}"
     item["target"] = called(change.target)
     item["trustee"] = called(change.trustee_name or change.trustee_sid or "")
+    item["which"] = ", ".join(change.rights)
+    if change.rights == ("WriteProperty",) and change.attribute:
+        item["which"] = f"WriteProperty({change.attribute})"
     item["proof"] = _proof(change)
     return item
 
