@@ -178,7 +178,10 @@ def _unusual_event_data(raw: bytes) -> Data:
         if name == "Data" and isinstance(value, _Pairs):
             is_positional = True
             given = dict(value).get(_CONTENT)
-            values.extend(text_of(v) for v in (given if isinstance(given, list) else [given]))
+            if isinstance(given, list):
+                values.extend(text_of(v) for v in given)
+            elif given:  # of one empty string and of none at all the library writes the same; none is usual
+                values.append(text_of(given))
             names.extend([""] * (len(values) - len(names)))
         elif name == "Binary" and (value is None or (isinstance(value, str) and _HEX.fullmatch(value))):
             data = bytes.fromhex(value or "") or None
