@@ -97,14 +97,16 @@ def walk(chunk: bytes, end: int) -> tuple[list[Spot], bool]:
     at = RECORDS_AT
     while at + RECORD_SMALLEST <= end:
         magic, size, file_id = _RECORD(chunk, at)
-        if magic != RECORD_MAGIC or not _fits(chunk, at, size, end):
+        if magic != RECORD_MAGIC or not fits(chunk, at, end):
             break
         spots.append(Spot(at, size, file_id))
         at += size
     return spots, at == end
 
 
-def _fits(chunk: bytes, at: int, size: int, end: int) -> bool:
+def fits(chunk: bytes, at: int, end: int) -> bool:
+    """Return whether the record at `at` ends before `end` and says there the same size as in its header."""
+    (size,) = _U32(chunk, at + 4)
     return RECORD_SMALLEST <= size <= end - at and _U32(chunk, at + size - 4)[0] == size
 
 
@@ -117,7 +119,7 @@ def salvage(chunk: bytes, start: int, end: int) -> list[Spot]:
     at = start
     while at != -1 and at + RECORD_SMALLEST <= end:
         magic, size, file_id = _RECORD(chunk, at)
-        if _fits(chunk, at, size, end):  # two sizes that agree are as good as the magic
+        if fits(chunk, at, end):  # two sizes that agree are as good as the magic
             found.append(Spot(at, size, file_id))
             at += size
         elif magic == RECORD_MAGIC:
@@ -133,7 +135,7 @@ def _next_record(chunk: bytes, start: int, end: int) -> int:
     """Return where the next record with a size that fits begins, or `end`."""
     at = chunk.find(RECORD_MAGIC, start, end)
     while at != -1:
-        if at + RECORD_SMALLEST <= end and _fits(chunk, at, _RECORD(chunk, at)[1], end):
+        if at + RECORD_SMALLEST <= end and fits(chunk, at, end):
             return at
         at = chunk.find(RECORD_MAGIC, at + 1, end)
     return end

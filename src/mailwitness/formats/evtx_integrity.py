@@ -15,6 +15,7 @@ from mailwitness.formats.evtx_chunk import (
     FileHeader,
     Spot,
     chunk_header,
+    fits,
     walk,
 )
 
@@ -33,13 +34,17 @@ class Slot:
         self.is_whole = length == CHUNK and header.is_intact and header.is_data_intact
         # A broken header is believed where the live records end only if records lead there; else all count as live.
         is_told = header.is_intact or (RECORDS_AT < header.free <= CHUNK and walk(data, header.free)[1])
-        self.live_end = header.free if is_told else CHUNK
+        self.live_end = min(header.free if is_told else CHUNK, length)
         self.is_foreign = not header.is_intact and data[:8] != CHUNK_MAGIC and RECORD_MAGIC not in data
 
     @property
     def records(self) -> int:
         """Return how many records the chunk's header says there are; 0 where it cannot be believed."""
         return self.header.records if self.header.is_intact else 0
+
+    def cuts(self, spot: Spot) -> bool:
+        """Return whether the end of a record lies behind the end of the file: what is left of it must not be read."""
+        return self.length < CHUNK and not fits(self.data, spot.at, self.length)
 
     def holds(self, records: int) -> bool:
         """Return whether so many records are what the header tells of."""

@@ -92,9 +92,10 @@ class EvtxReading:
     def _broken(self, slot: Slot) -> Iterator[Record | Problem]:
         """Read what can be found in a chunk that is damaged, cut off, or carries no checksums it should carry."""
         yield evtx_integrity.chunk_problem(slot, self._evidence)
-        spots = evtx_chunk.salvage(slot.data, RECORDS_AT, slot.live_end)
+        found = evtx_chunk.salvage(slot.data, RECORDS_AT, slot.live_end)
+        spots = [spot for spot in found if not slot.cuts(spot)]
         records = self._read(evtx_chunk.mended(slot.data, spots), spots, slot) if spots else []
-        yield from self._all(slot, spots, records, max(slot.records, len(spots)))
+        yield from self._all(slot, spots, records, max(slot.records, len(found)))
 
     def _read(self, chunk: bytes, spots: list[Spot], slot: Slot) -> list[Record | None]:
         """Return a record for each of `spots`, by the first reader, else by the second, else None."""
@@ -125,7 +126,7 @@ class EvtxReading:
         They were never part of this log as it stands, so those that cannot be read are no Problem.
         """
         end = slot.live_end
-        if end == CHUNK or slot.data.find(RECORD_MAGIC, end) == -1:
+        if slot.length < CHUNK or slot.data.find(RECORD_MAGIC, end) == -1:
             return
         spots = evtx_chunk.salvage(slot.data, end, CHUNK)
         if spots:
