@@ -15,7 +15,7 @@ from mailwitness.event import Place, Problem
 from mailwitness.formats import archive, archive_limits
 from mailwitness.formats.interface import Span
 from mailwitness.intake.evidence import Found, Refused, refused
-from mailwitness.intake.messages import Plan, Planned, Read
+from mailwitness.intake.messages import Delivery, Plan, Planned, Read
 from mailwitness.intake.report import FileReport
 from mailwitness.intake.spans import named
 from mailwitness.intake.workers import Died, Pool
@@ -187,17 +187,25 @@ class Preparation:
         return prepared
 
     def _plan(self, path: Path, file: FileReport) -> Planned | None:
+        """Have the format and the spans of a file told; a reader that dies on it gets one successor."""
+        planned = self._ask(path, file)
+        if isinstance(planned, Died):
+            planned = self._ask(path, file)
+        if isinstance(planned, Died):
+            file.note([_died(file, planned.cause)])
+            return None
+        file.format = planned.format
+        if planned.problem is not None:
+            file.note([planned.problem])
+        elif planned.format is None:
+            file.note([_unknown(file)])
+        return planned
+
+    def _ask(self, path: Path, file: FileReport) -> Planned | Died:
         for reply, _ in self._pool.submit(Plan(str(path), file.evidence)).replies():
-            if isinstance(reply, Planned):
-                file.format = reply.format
-                if reply.problem is not None:
-                    file.note([reply.problem])
-                elif reply.format is None:
-                    file.note([_unknown(file)])
+            if not isinstance(reply, Delivery):
                 return reply
-            if isinstance(reply, Died):
-                file.note([_died(file, reply.cause)])
-        return None
+        return Died("it gave no plan")
 
     def _reads(self, path: Path, file: FileReport, planned: Planned) -> Iterator[Read]:
         if planned.format is None:

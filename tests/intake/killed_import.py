@@ -1,0 +1,48 @@
+"""Kills an import with SIGKILL at a given moment, and says what must hold at every one of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import imported
+
+from mailwitness.intake.importing import import_paths
+from mailwitness.trail.reader import open_reader
+from mailwitness.trail.verify import verify
+
+IMPORTER = Path(__file__).parent / "importer.py"
+SECONDS = 2.5
+"""About how long the whole import takes."""
+
+
+def evidence(fake, folder):
+    """Write the evidence: several files, several commits, each event once."""
+    folder.mkdir()
+    for n in range(4):
+        lines = [f"event {n * 1500 + i} person{i % 13}" for i in range(1500)]
+        (folder / f"{n}.fake").write_bytes(fake.file_of(lines))
+    return folder
+
+
+def check(created, folder, fake, moment):
+    """Kill an import after `moment` seconds, and look: nothing acknowledged lost, and the next import completes it."""
+    path = created.trail.path
+    process = subprocess.Popen([sys.executable, IMPORTER, path, created.key_path, folder])
+    try:
+        time.sleep(moment)
+    finally:
+        process.kill()
+        process.wait()
+    acknowledged = open_reader(path).size
+
+    report = import_paths(path, [folder], key_path=created.key_path, workers=1, command=fake.COMMAND)
+
+    assert report.totals.recorded + report.totals.duplicates == 6000
+    assert len(imported.event_ids(path)) == len(set(imported.event_ids(path))) == 6000
+    assert open_reader(path).size >= acknowledged
+    assert {said["evidence"][0]["name"][-6:] for said in imported.statements(path)} == {f"{n}.fake" for n in range(4)}
+    assert verify(path, deep=True).findings == []
+    return report.totals.duplicates

@@ -1,0 +1,73 @@
+"""Readers and imports may be killed at any moment: nothing is lost, nothing is there twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+import imported
+import killed_import
+import pytest
+
+from mailwitness.intake import importing, preparing
+from mailwitness.intake.importing import import_paths
+
+SEED = 20261124
+
+
+@pytest.mark.parametrize("moment", [0.5, 1.2, 1.6, 2.0])
+def test_an_import_that_is_killed_is_completed_by_the_next(fake, make_trail, tmp_path, moment):
+    killed_import.check(make_trail("trail"), killed_import.evidence(fake, tmp_path / "evidence"), fake, moment)
+
+
+def _readers():
+    """Return the process ids of this process's children that read evidence."""
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            command = Path(f"/proc/{child}/cmdline")
+            if command.exists() and b"fake_reader" in command.read_bytes():
+                found.append(int(child))
+    return found
+
+
+def test_readers_that_are_killed_cost_nothing(fake, new_trail, tmp_path, monkeypatch):
+    folder = killed_import.evidence(fake, tmp_path / "evidence")
+    monkeypatch.setattr(preparing, "TASK_BYTES", 16 * fake.CHUNK)
+    monkeypatch.setattr(importing, "AHEAD", 2)
+    rng = random.Random(SEED)
+    over = threading.Event()
+    killed = []
+
+    def kill():
+        while not over.wait(rng.uniform(0.8, 1.5)):
+            readers = _readers()
+            if readers:
+                killed.append(rng.choice(readers))
+                os.kill(killed[-1], signal.SIGKILL)
+
+    def slowly(done, total, evidence):  # noqa: ARG001 - as the import calls it
+        time.sleep(0.08)  # so that there is something to kill
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        report = import_paths(
+            new_trail.trail.path,
+            [folder],
+            key_path=new_trail.key_path,
+            command=fake.COMMAND,
+            progress=slowly,
+        )
+    finally:
+        over.set()
+        thread.join()
+
+    assert killed
+    assert (report.totals.seen, report.totals.recorded) == (6000, 6000)
+    assert len(imported.event_ids(new_trail.trail.path)) == 6000
+    assert {problem.code for problem in report.problems} <= {"reader_died"}
