@@ -299,6 +299,8 @@ def _host(left: str, right: str) -> bool:
 
 def _rights_meet(row: Row, act: Act) -> bool:
     """Rights agree where both sides name any; the action agrees where a difference says which way it went."""
+    if act.role == OBJECT_ACCESS:
+        return True  # its rights are those used upon the object (WriteProperty), not those given by it
     mine = set(row["rights"] or ())
     theirs = {right for d in act.differences for right in d.rights} or set(act.main["rights"] or ())
     if mine and theirs and not mine & theirs:

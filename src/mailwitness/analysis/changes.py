@@ -31,8 +31,8 @@ def changes(
 ) -> tuple[list[Change], dict[str, int]]:
     """Return the changes in order of time, and how many acts were hidden, by reason.
 
-    Hidden: `noise` (marked by knowledge/noise.yaml) and `unchanged` (a descriptor written again whose entries are
-    the same: order or inheritance only). Records up to `across_hosts` around the window are read, so that an act at
+    Hidden: `noise` (marked by knowledge/noise.yaml), `server_objects` (rights and auditing of a server's own files, keys
+    and tokens) and `unchanged` (a descriptor written again whose entries are the same: order or inheritance only). Records up to `across_hosts` around the window are read, so that an act at
     its edge keeps its witnesses.
     """
     rows = engine.rows(
@@ -55,8 +55,8 @@ def changes(
             change.mailbox_ref, change.mailbox_ref_form = named[change.object_guid]
         if not _asked_for(change, filters, wanted):
             continue
-        reason = "unchanged" if _unchanged(act) else "noise" if change.noise else None
-        if reason is None or (reason == "noise" and filters.noise):
+        reason = _hidden(change, act)
+        if reason is None or (reason != "unchanged" and filters.noise):
             shown.append(change)
         else:
             hidden[reason] = hidden.get(reason, 0) + 1
@@ -196,6 +196,14 @@ def _weak(act: Act) -> str | None:
     if act.role == BARE_CHANGE:
         return "the record tells that something changed, not what: perhaps the security descriptor"
     return None
+
+
+def _hidden(change: Change, act: Act) -> str | None:
+    if _unchanged(act):
+        return "unchanged"
+    if change.scope == "server" and (change.kind == "permission" or change.action == "sacl_changed"):
+        return "server_objects"
+    return "noise" if change.noise else None
 
 
 def _unchanged(act: Act) -> bool:
