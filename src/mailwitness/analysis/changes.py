@@ -31,9 +31,9 @@ def changes(
 ) -> tuple[list[Change], dict[str, int]]:
     """Return the changes in order of time, and how many acts were hidden, by reason.
 
-    Hidden: `noise` (marked by knowledge/noise.yaml), `server_objects` (rights and auditing of a server's own files, keys
-    and tokens) and `unchanged` (a descriptor written again whose entries are the same: order or inheritance only). Records up to `across_hosts` around the window are read, so that an act at
-    its edge keeps its witnesses.
+    Hidden: `noise` (marked by knowledge/noise.yaml), `server_objects` (rights and auditing of a server's own files,
+    keys and tokens) and `unchanged` (a descriptor written again whose entries are the same: order or inheritance
+    only). Records up to `across_hosts` around the window are read, so that an act at its edge keeps its witnesses.
     """
     rows = engine.rows(
         load_query("mailwitness.analysis.sql", "change_events"),
