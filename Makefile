@@ -25,6 +25,7 @@ format: setup-dev
 
 docs: setup-dev
 	$(BIN)/python -m mailwitness.faces.documents docs
+	$(BIN)/python -m tests.faces.readme
 
 setup: $(VENV)/.core
 setup-dev: $(VENV)/.dev
