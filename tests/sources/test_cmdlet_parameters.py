@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import time
 
 import pytest
@@ -135,3 +137,15 @@ def test_lists_of_the_audit_logs():
     assert split_list("  ") == ()
     assert from_pairs([("Grant", '@{Add="x"}')]).get("Grant") == Value((), ("x",), (), is_table=True)
     assert from_pairs([("Name", "(not a list")]).get("Name") == Value(("(not a list",))
+
+
+def test_the_texts_of_a_real_log(samples):
+    """Compliance cmdlets of invictus-ir/o365_dataset: quotes amid values are not escaped, long texts are cut off."""
+    csv.field_size_limit(2**31 - 1)
+    doubts: list[tuple[str, ...]] = []
+    with (samples / "invictus_o365/auditrecords.given.csv").open(encoding="utf-8-sig", newline="") as stream:
+        for row in csv.DictReader(stream):
+            text = json.loads(row["AuditData"] or "{}").get("Parameters")
+            if isinstance(text, str):
+                doubts.append(parse_parameters(text).doubts)
+    assert (len(doubts), sum(map(bool, doubts))) == (90, 2)

@@ -296,6 +296,36 @@ def test_a_logon_tells_the_client():
     assert (event.kind, event.outcome, event.client_ip) == ("logon", "failure", "192.0.2.9")
 
 
+def test_compliance_cmdlets_keep_their_parameters_as_text():
+    text = '-Name "Loot" -ExchangeLocation ("kim@example.org","ceo@example.org") -ContentMatchQuery "password"'
+    search = inner(
+        "New-ComplianceSearch",
+        record_type=18,
+        ResultStatus="Success",
+        Workload="SecurityComplianceCenter",
+        Parameters=text,
+    )
+    made = read(search)
+    assert [(event.action, event.mailbox_ref) for event in made] == [
+        ("search", "kim@example.org"),
+        ("search", "ceo@example.org"),
+    ]
+    (problem,) = read(search | {"Operation": "Set-Mailbox", "Parameters": '-Identity "kim" -Forw "cut o'})
+    assert problem.records == 1
+
+
+def test_a_parameter_named_twice_is_said():
+    pairs = [{"Name": "Identity", "Value": "kim"}, {"Name": "User", "Value": "a"}, {"Name": "User", "Value": "b"}]
+    made = read(inner("Add-MailboxPermission", record_type=1, Parameters=pairs))
+    assert [event.trustee_name for event in made[:2]] == ["a", "b"]
+    assert (made[2].code, made[2].records) == ("ambiguous", 0)
+
+
+def test_other_workloads_have_words_of_their_own():
+    assert read(inner("Create", record_type=21, Workload="Dynamics365")) == []
+    assert read(inner("Add member to role", record_type=40, Workload="Other")) == []
+
+
 def test_what_is_of_no_interest_is_filtered():
     assert read(inner("FileAccessed", record_type=6)) == []
     assert read(cmdlet("Set-Mailbox", {"Identity": "kim", "ProhibitSendQuota": "1GB"})) == []

@@ -52,11 +52,24 @@ class ActorRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     user_like: tuple[str, ...] = ()
 
 
+class Records(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Records of the unified audit log that count: by workload (in lower case) or by record type."""
+
+    workloads: tuple[str, ...]
+    record_types: tuple[int, ...]
+
+    def has(self, workload: str | None, record_type: int | None) -> bool:
+        """Return whether a record is one of these."""
+        return (workload or "").casefold() in self.workloads or record_type in self.record_types
+
+
 class OperationKnowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The file as a whole."""
 
     source: str
     operations: dict[str, Operation]
+    of_mailboxes: Records
+    of_the_directory: Records
     results: dict[Outcome, tuple[str, ...]]
     logon_types: dict[str, str]
     user_types: dict[str, int]

@@ -63,6 +63,9 @@ def read(record: Record | ExportRecord, context: Context) -> Iterator[Event | Pr
         yield unread(record, context, "unparsable", f"the parameters of {cmdlet}", repr(parameters.text[:200]))
         return
     yield from _events(made, said, parameters, at, record, context)
+    if made and parameters.doubts:
+        found = f"{cmdlet}: {'; '.join(parameters.doubts)}"
+        yield unread(record, context, "ambiguous", f"the parameters of {cmdlet}", found, records=0)
 
 
 def _events(

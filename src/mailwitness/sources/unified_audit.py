@@ -7,10 +7,16 @@ from typing import Any
 
 from mailwitness.event import Event, Problem, content_event_id, m365_event_id
 from mailwitness.formats.interface import ExportRecord, Record
-from mailwitness.knowledge.mailbox_operations import Operation, actor_kind, operation_key, operations
+from mailwitness.knowledge.mailbox_operations import (
+    Operation,
+    actor_kind,
+    operation_key,
+    operation_knowledge,
+    operations,
+)
 from mailwitness.sources.audit_fields import address_of, server_of
 from mailwitness.sources.cmdlet_events import events_of, is_described, may_say_nothing
-from mailwitness.sources.cmdlet_parameters import from_pairs
+from mailwitness.sources.cmdlet_parameters import Parameters, from_pairs, parse_parameters
 from mailwitness.sources.directory_meaning import fields_of_directory
 from mailwitness.sources.interface import Context
 from mailwitness.sources.mailbox_meaning import fields_of_operation, logon_type_of, mailbox_of
@@ -42,15 +48,15 @@ def read(record: Record | ExportRecord, context: Context) -> Iterator[Event | Pr
         yield unread(record, context, "unparsable", unified.expected, unified.found)
         return
     operation = operations().get(operation_key(unified.operation))
+    doubts: tuple[str, ...] = ()
     if operation is not None:
         made = _of_operation(operation, unified)
     elif is_described(unified.operation):
-        parameters = from_pairs(unified.fields.pairs("Parameters"))
-        modified = unified.fields.text("ModifiedObjectResolvedName", "ObjectId")
-        old = dict(unified.fields.pairs("ModifiedProperties", "OldValue"))
-        made = events_of(unified.operation, parameters, modified=modified, caller=unified.user, old_values=old)
-        if not made and not may_say_nothing(unified.operation):
-            found = f"{unified.operation} {parameters.text[:200]!r}"
+        parameters = _parameters(unified)
+        doubts = parameters.doubts
+        made = _of_cmdlet(unified, parameters)
+        if not made and (doubts or not may_say_nothing(unified.operation)):
+            found = f"{unified.operation} {parameters.text[:200]!r} {'; '.join(doubts)}"
             yield unread(record, context, "unparsable", f"the parameters of {unified.operation}", found)
             return
     else:
@@ -61,9 +67,30 @@ def read(record: Record | ExportRecord, context: Context) -> Iterator[Event | Pr
         if said.get("strength") is not None and unified.outcome == "failure":
             said["strength"] = "attempted"
         yield Event(event_id=_event_id(unified, context, part), **{**common, **said})
+    if made and doubts:
+        found = f"{unified.operation}: {'; '.join(doubts)}"
+        yield unread(record, context, "ambiguous", f"the parameters of {unified.operation}", found, records=0)
+
+
+def _parameters(unified: UnifiedRecord) -> Parameters:
+    """Return a cmdlet's parameters: a list of names and values, or (compliance cmdlets) the text the shell logs."""
+    pairs = list(unified.fields.pairs("Parameters"))
+    if pairs:
+        return from_pairs(pairs)
+    return parse_parameters(unified.fields.text("Parameters") or "")
+
+
+def _of_cmdlet(unified: UnifiedRecord, parameters: Parameters) -> list[dict[str, Any]]:
+    modified = unified.fields.text("ModifiedObjectResolvedName", "ObjectId")
+    old = dict(unified.fields.pairs("ModifiedProperties", "OldValue"))
+    return events_of(unified.operation, parameters, modified=modified, caller=unified.user, old_values=old)
 
 
 def _of_operation(operation: Operation, unified: UnifiedRecord) -> list[dict[str, Any]]:
+    known = operation_knowledge()
+    records = known.of_the_directory if operation.rule in {"directory", "logon"} else known.of_mailboxes
+    if not records.has(unified.fields.text("Workload"), unified.record_type):
+        return []
     if operation.rule == "directory":
         return fields_of_directory(operation, unified.fields)
     if operation.rule == "logon":
