@@ -35,6 +35,12 @@ def called(reference: str) -> str:
     return text
 
 
+def short(reference: str | None) -> str:
+    """Return `reference` for a narrow column: accounts and addresses whole, of paths and DNs the leading name."""
+    text = reference or ""
+    return text if "\\" in text or "@" in text else called(text)
+
+
 def names(reference: str | None) -> frozenset[str]:
     """Return the casefolded strong and weak names of `reference`; empty for None."""
     if not reference:

@@ -31,18 +31,17 @@ from mailwitness.trail.verify import verify
 
 SHORT_CHANGES = {
     "occurred_at": "When (UTC)",
-    "actor_name": "Who",
+    "who": "Who",
     "what": "What",
     "target": "Where",
     "trustee": "For whom",
     "which": "Rights",
-    "outcome": "Outcome",
     "proof": "Witnesses",
 }
 SHORT_ACCESSES = {
     "occurred_at": "When (UTC)",
-    "actor_name": "Who",
-    "mailbox_ref": "Mailbox",
+    "who": "Who",
+    "target": "Mailbox",
     "strength": "Strength",
     "event_code": "Event",
 }

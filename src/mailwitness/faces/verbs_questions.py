@@ -11,7 +11,7 @@ from mailwitness.analysis.change import Change
 from mailwitness.analysis.changes import changes as ask_changes
 from mailwitness.analysis.coverage import Coverage, coverage_of
 from mailwitness.analysis.filters import Filters, references_of
-from mailwitness.analysis.names import called
+from mailwitness.analysis.names import short
 from mailwitness.analysis.timeline import timeline as ask_timeline
 from mailwitness.engine.embedded import Embedded
 from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
@@ -35,7 +35,7 @@ from mailwitness.trail.reader import TrailReader, open_reader
 
 CHANGE_COLUMNS = {
     "occurred_at": "When (UTC)",
-    "actor_name": "Who",
+    "who": "Who",
     "what": "What",
     "target": "Where",
     "trustee": "For whom",
@@ -46,8 +46,8 @@ CHANGE_COLUMNS = {
 }
 ACCESS_COLUMNS = {
     "occurred_at": "When (UTC)",
-    "actor_name": "Who",
-    "mailbox_ref": "Mailbox",
+    "who": "Who",
+    "target": "Mailbox",
     "action": "What",
     "strength": "Strength",
     "outcome": "Outcome",
@@ -59,7 +59,7 @@ ACCESS_COLUMNS = {
 TIMELINE_COLUMNS = {
     "occurred_at": "When (UTC)",
     "entry": "Entry",
-    "actor_name": "Who",
+    "who": "Who",
     "what": "What",
     "trustee": "For whom",
     "which": "Rights",
@@ -151,13 +151,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def change_item(change: Change) -> dict[str, Any]:
-    """Return `change` as an item of an answer: its fields, and five columns made for people."""
+    """Return `change` as an item of an answer: its fields, and six columns made for people."""
     item: dict[str, Any] = {
         name: value for name in change.__struct_fields__ if (value := getattr(change, name)) not in (None, (), False)
     }
-    item["what"] = f"{change.kind} {change.action}"
-    item["target"] = called(change.target)
-    item["trustee"] = called(change.trustee_name or change.trustee_sid or "")
+    item["what"] = f"{change.kind} {change.action}" + (" (refused)" if change.outcome == "failure" else "")
+    item["who"] = short(change.actor_name)
+    item["target"] = short(change.target)
+    item["trustee"] = short(change.trustee_name or change.trustee_sid)
     item["which"] = ", ".join(change.rights)
     if change.rights == ("WriteProperty",) and change.attribute:
         item["which"] = f"WriteProperty({change.attribute})"
@@ -166,8 +167,9 @@ def change_item(change: Change) -> dict[str, Any]:
 
 
 def access_item(row: dict[str, Any]) -> dict[str, Any]:
-    """Return an access as an item of an answer: its fields, and one column made for people."""
-    return {**row, "client": row.get("client_host") or row.get("client_ip") or row.get("client_app")}
+    """Return an access as an item of an answer: its fields, and three columns made for people."""
+    client = row.get("client_host") or row.get("client_ip") or row.get("client_app")
+    return {**row, "client": client, "who": short(row.get("actor_name")), "target": short(row.get("mailbox_ref"))}
 
 
 def _proof(change: Change) -> str:
@@ -183,7 +185,7 @@ def _timeline_item(entry: Change | dict[str, Any]) -> dict[str, Any]:
         return {"entry": "change", **change_item(entry)}
     return {
         "entry": "access",
-        **entry,
+        **access_item(entry),
         "what": f"{entry['kind']} {entry['action']}",
         "proof": entry.get("event_code") or entry["source"],
     }
