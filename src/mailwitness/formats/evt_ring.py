@@ -101,6 +101,8 @@ class Ring:
         size, signature, number = _HEAD(self.read(at, 12).ljust(12, b"\0"))
         if signature != SIGNATURE or not RECORD_SMALLEST <= size <= self.size - HEADER:
             return None
+        if at + size > self.size and self.data[HEADER + 4 : HEADER + 8] == SIGNATURE:
+            return None  # a record begins behind the header, so none goes on there: this one is cut off
         return Head(at, size, number) if self.read(at + size - 4, 4) == struct.pack("<I", size) else None
 
     def end_record(self, at: int) -> EndRecord | None:
