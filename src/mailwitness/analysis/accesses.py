@@ -8,8 +8,8 @@ from mailwitness.analysis.filters import Filters, references_of
 from mailwitness.analysis.names import same
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
+from mailwitness.knowledge.experimental import is_experimental
 from mailwitness.knowledge.noise import noise_of
-from mailwitness.knowledge.windows_events import experimental_layout
 
 Row = dict[str, Any]
 
@@ -44,7 +44,7 @@ def accesses(engine: Engine, filters: Filters) -> tuple[list[Row], dict[str, int
         if row["noise"] and not filters.noise:
             hidden["noise"] = hidden.get("noise", 0) + 1
             continue
-        if experimental_layout(row["provider"], row["event_code"]):
+        if is_experimental(row["source"], row["provider"], row["event_code"]):
             row["experimental"] = True
         shown.append({name: value for name, value in row.items() if value not in (None, [], ())})
     return shown, hidden

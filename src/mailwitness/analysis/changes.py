@@ -15,8 +15,8 @@ from mailwitness.analysis.names import names
 from mailwitness.analysis.roles import BARE_CHANGE, DIRECTORY_VALUE, OBJECT_ACCESS, role_of
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
+from mailwitness.knowledge.experimental import is_experimental
 from mailwitness.knowledge.noise import noise_of
-from mailwitness.knowledge.windows_events import experimental_layout
 
 Row = dict[str, Any]
 _PEOPLE = ("cmdlet", "admin_audit", "unified_audit")
@@ -148,7 +148,7 @@ def _witness(role: str, row: Row) -> Witness:
         record_id=row["record_id"],
         actor_name=row["actor_name"],
         evidence_sha256=row["evidence_sha256"],
-        experimental=experimental_layout(row["provider"], row["event_code"]),
+        experimental=is_experimental(row["source"], row["provider"], row["event_code"]),
     )
 
 

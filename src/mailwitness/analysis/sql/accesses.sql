@@ -10,6 +10,6 @@ WHERE kind = 'access'
   AND occurred_at >= $since                        -- when since
   AND occurred_at < $until                         -- when until
   AND outcome = $outcome                           -- when outcome
-  AND coalesce(logon_type, '') <> 'owner'          -- when non_owner
+  AND (coalesce(logon_type, '') <> 'owner' OR actor_kind IN ('application', 'service', 'system'))  -- when non_owner
   AND mailbox_ref IN (SELECT unnest($references))  -- when references
 ORDER BY occurred_at, computer, record_id, seq
