@@ -4,47 +4,62 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailwitness.analysis.filters import Filters, references_of
+import pyarrow as pa
+
+from mailwitness.analysis.filters import Filters, actors_of, references_of
 from mailwitness.analysis.names import same
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
 from mailwitness.knowledge.experimental import is_experimental
-from mailwitness.knowledge.noise import noise_of
 
 Row = dict[str, Any]
+SQL = "mailwitness.analysis.sql"
+_PAIR = pa.schema([("actor_name", pa.string()), ("mailbox_ref", pa.string())])
 
 
 def accesses(engine: Engine, filters: Filters) -> tuple[list[Row], dict[str, int]]:
-    """Return the accesses in order of time, and how many were hidden, by reason.
+    """Return the accesses in order of time, at most `filters.at_most`, and how many were left out, by reason.
 
     Each row is the event's fields, with `experimental` where its layout is unverified and `noise` where it is
-    marked. An access by the mailbox's own name counts as the owner's.
+    marked. Where the record does not say as whom it was, an access by the mailbox's own name counts as the owner's.
     """
-    references = references_of(engine, filters.mailbox).references if filters.mailbox else None
-    if references == ():
+    asked = _asked(engine, filters)
+    if asked is None:
         return [], {}
-    rows = engine.rows(
-        load_query("mailwitness.analysis.sql", "accesses"),
-        since=filters.since,
-        until=filters.until,
-        outcome=filters.outcome,
-        non_owner=filters.non_owner or None,
-        references=list(references) if references else None,
-    )
-    shown: list[Row] = []
-    hidden: dict[str, int] = {}
+    if filters.non_owner:
+        engine.register("own_mailboxes", _own(engine, filters))
+    (count,) = engine.rows(load_query(SQL, "accesses_counted"), **asked)
+    quiet = None if filters.noise else True
+    rows = engine.rows(load_query(SQL, "accesses"), quiet=quiet, at_most=filters.at_most, **asked)
+    hidden = {"noise": count["noisy"]} if quiet and count["noisy"] else {}
+    left = count["found"] - len(rows) - sum(hidden.values())
+    if left:
+        hidden["beyond_limit"] = left
     for row in rows:
-        if filters.non_owner and row["logon_type"] is None and same(row["actor_name"], row["mailbox_ref"]):
-            continue
-        if not filters.actor_matches(row["actor_name"], row["actor_sid"]):
-            continue
-        if not filters.right_matches(tuple(row["rights"] or ())):
-            continue
-        row["noise"] = noise_of(row)
-        if row["noise"] and not filters.noise:
-            hidden["noise"] = hidden.get("noise", 0) + 1
-            continue
         if is_experimental(row["source"], row["provider"], row["event_code"]):
             row["experimental"] = True
-        shown.append({name: value for name, value in row.items() if value not in (None, [], ())})
-    return shown, hidden
+    return [{name: value for name, value in row.items() if value not in (None, [], ())} for row in rows], hidden
+
+
+def _asked(engine: Engine, filters: Filters) -> dict[str, Any] | None:
+    """Return the parameters of the questions, or None where a name asked for is nobody's in this trail."""
+    references = references_of(engine, filters.mailbox).references if filters.mailbox else None
+    actors = actors_of(engine, filters.actor) if filters.actor else None
+    if references == () or actors == ():
+        return None
+    return {
+        "since": filters.since,
+        "until": filters.until,
+        "outcome": filters.outcome,
+        "right": filters.right,
+        "non_owner": filters.non_owner or None,
+        "references": list(references) if references else None,
+        "actors": list(actors) if actors else None,
+    }
+
+
+def _own(engine: Engine, filters: Filters) -> pa.Table:
+    """Return the pairs of account and mailbox that are one person's by name."""
+    pairs = engine.rows(load_query(SQL, "undeclared_pairs"), since=filters.since, until=filters.until)
+    own = [pair for pair in pairs if same(pair["actor_name"], pair["mailbox_ref"])]
+    return pa.Table.from_pylist(own, schema=_PAIR)

@@ -23,6 +23,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None = None
     non_owner: bool = False
     noise: bool = False  # show what knowledge/noise.yaml marks
+    at_most: int | None = None  # accesses: this many, the earliest
 
     def actor_matches(self, *fields: str | None) -> bool:
         """Return whether the actor asked for is one of `fields` (names or SIDs), or none was asked for."""
@@ -62,3 +63,9 @@ def references_of(engine: Engine, asked: str) -> Match:
             found[reference] = None
             strong = False
     return Match(tuple(found), weak=not strong)
+
+
+def actors_of(engine: Engine, asked: str) -> tuple[str, ...]:
+    """Return every name and SID of an actor in the trail that `asked` can mean."""
+    rows = engine.rows(load_query("mailwitness.analysis.sql", "actor_references"))
+    return tuple(row["reference"] for row in rows if matches(asked, row["reference"]))

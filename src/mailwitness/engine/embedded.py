@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from mailwitness.engine.query import Query
+from mailwitness.knowledge.noise import noise_sql
 from mailwitness.trail.reader import TrailReader
 from mailwitness.trail.schema import EVENTS_SCHEMA
 
@@ -24,8 +25,9 @@ class Embedded:
         """Open over the live files of `reader`'s trail.
 
         Where several logs hold the same event, the view `events` keeps the first by log_id and seq. Records that a
-        reader recovered from outside the live ones are left out unless `recovered` asks for them. The view `leaves`
-        holds what is no event: custody, seals, purges.
+        reader recovered from outside the live ones are left out unless `recovered` asks for them. Its column `noise`
+        is the reason of knowledge/noise.yaml, worked out only where a question asks for it. The view `leaves` holds
+        what is no event: custody, seals, purges.
         """
         events = reader.event_files()
         logs = {part for name in events for part in name.parts if part.startswith("log_id=")}
@@ -37,8 +39,9 @@ class Embedded:
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.register("nothing", EVENTS_SCHEMA.empty_table())
         signed = f"seq < {reader.size}"
+        kept = f"leaf_kind = 'event' AND {signed}{live}{once}"
         self._connection.execute(
-            f"CREATE VIEW events AS SELECT * FROM {_files(events)} WHERE leaf_kind = 'event' AND {signed}{live}{once}"  # noqa: S608 - names are quoted
+            f"CREATE VIEW events AS SELECT *, {noise_sql()} AS noise FROM {_files(events)} WHERE {kept}"  # noqa: S608 - names are quoted
         )
         self._connection.execute(
             f"CREATE VIEW leaves AS SELECT * FROM {_files(reader.leaf_files())} WHERE {signed}"  # noqa: S608 - as above

@@ -103,13 +103,14 @@ def accesses(
     right: RightOption = None,
     outcome: OutcomeOption = None,
     non_owner: Annotated[bool, typer.Option("--non-owner", help="Leave out what the owner did.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the earliest.", show_default=False)] = None,
     noise: NoiseOption = False,
     recovered: RecoveredOption = False,
     form: FormatOption = Format.table,
     accept: AcceptOption = "",
 ) -> None:
     """Show who opened, read or used which mailbox, and how strong the evidence is."""
-    filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise, non_owner=non_owner)
+    filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise, non_owner=non_owner, at_most=limit)
     reader = open_reader(trail)
     with Embedded(reader, recovered=recovered) as engine:
         found, hidden = ask_accesses(engine, filters)
@@ -201,6 +202,7 @@ def _filters(
     *,
     noise: bool,
     non_owner: bool = False,
+    at_most: int | None = None,
 ) -> Filters:
     return Filters(
         since=instant_of(since, "--since"),
@@ -211,6 +213,7 @@ def _filters(
         outcome=outcome_of(outcome),
         non_owner=non_owner,
         noise=noise,
+        at_most=at_most,
     )
 
 
