@@ -26,6 +26,7 @@ def evidence(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_at_any_moment(evidence, tmp_path, moment):
+def test_at_any_moment(evidence, tmp_path, monkeypatch, moment):
+    fake_reader.install(monkeypatch)
     trail = create_trail(tmp_path / "trail", organization="contoso", key_dir=tmp_path / "keys")
     killed_import.check(trail, evidence, fake_reader, moment)

@@ -18,7 +18,7 @@ from mailwitness.trail.delta_log import DataFile
 from mailwitness.trail.durable import sync_directory, sync_file
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.reader import RESTORE, SORT_MEMORY
-from mailwitness.trail.schema import FILE_SCHEMA
+from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.sealing import hash_file
 from mailwitness.trail.table import ZSTD_LEVEL, Written, data_path, time_range
 
@@ -40,22 +40,25 @@ def due(live: Iterable[DataFile]) -> list[list[DataFile]]:
         return groups
     months = sorted(_by_month(live).values(), key=len, reverse=True)
     excess = sum(len(files) for files in months) - LIVE_FILES
+    if excess > 0:
+        excess += LIVE_FILES // 4  # so that it does not come due with every commit
     chosen = []
     for files in months:
         small = [file for file in files if file.rows < LARGE]
         if excess <= 0 or len(small) < 2:  # noqa: PLR2004 - one file is merged already
             break
         chosen.append(small)
-        excess -= len(small) - 1 + LIVE_FILES // 4
+        excess -= len(small) - 1
     return chosen
 
 
 def everything(live: Iterable[DataFile]) -> list[list[DataFile]]:
-    """Return the groups of files that leave one sorted file a month."""
+    """Return the groups of files that leave one sorted file a month of events."""
     return [
         small
-        for files in _by_month(live).values()
-        if (small := [file for file in files if file.rows < LARGE]) and (len(small) > 1 or not is_sorted(small[0]))
+        for month, files in _by_month(live).items()
+        if month != NO_EVENTS
+        and (small := [file for file in files if file.rows < LARGE]) and (len(small) > 1 or not is_sorted(small[0]))
     ]
 
 

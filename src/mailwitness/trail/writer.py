@@ -215,6 +215,7 @@ class Writer:
         """Commit, then make the hashes of all files of the table that are new a leaf; nothing new, no leaf."""
         committed = self.commit()
         if self._table.version <= self._seals.version + 1:  # what the last seal itself wrote
+            self._delete_removed(datetime.now(UTC))
             return committed
         with self._breaking():
             self._seal()
