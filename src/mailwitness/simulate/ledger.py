@@ -54,6 +54,11 @@ class Ledger:
         """Return whether `trustee` itself has `right` on `mailbox`."""
         return right in self._direct.get(mailbox, {}).get(trustee, {})
 
+    def change_of(self, mailbox: str, trustee: str, right: str) -> str | None:
+        """Return the change that gave `trustee` itself `right` ("": it stood before the history), or None."""
+        rights = self._direct.get(mailbox, {}).get(trustee, {})
+        return (rights[right] or "") if right in rights else None
+
     def trustees(self, mailbox: str) -> dict[str, tuple[str, ...]]:
         """Return who has which rights on a mailbox itself."""
         return {t: tuple(r) for t, r in self._direct.get(mailbox, {}).items() if r}

@@ -57,6 +57,18 @@ class Part:
             row.says = None
         return Told([access, *rows], list(beside))
 
+    def _sent(self, act: Act, access: TruthRow, right: str) -> Told:
+        """Return a message sent for another with its explanation: the right itself, or nothing known."""
+        change = self.world.ledger.change_of(act.mailbox or "", act.by, right)
+        common = {"access": access.id} | whose(self._of(act.mailbox)) | who(self._of(act.by))
+        if change is None:
+            row = self._row(act, "explanation", "explanation.unexplained", [], **common)
+        else:
+            by = (change,) if change else ()
+            row = self._row(act, "explanation", "explanation.right", [], path=(right,), by=by, **common)
+        row.says = None
+        return Told([access, row])
+
     def _pick(self, act: Act, count: int) -> int:
         """Return which of `count` equal servers an act goes through: always the same one for the same act."""
         return number_of(act.by, act.verb, act.at.isoformat(), below=count)

@@ -139,6 +139,7 @@ class DirectoryNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classes: dict[str, str]
     attributes: dict[str, Attribute]
     rights: dict[str, str]
+    app_roles: dict[str, str]
     mailbox_letters: dict[str, str]
     accesses: dict[str, Access]
     operations: dict[str, str]
