@@ -17,11 +17,7 @@ from mailwitness.trail.create import create_trail
 @pytest.fixture
 def fake(monkeypatch):
     """Install the fake formats and source in this process, and return their module."""
-    for name in ("discover", "wanted"):
-        for package in (fake_reader.formats, fake_reader.sources):
-            if hasattr(package, name):
-                monkeypatch.setattr(package, name, getattr(package, name))
-    fake_reader.install()
+    fake_reader.install(monkeypatch)
     return fake_reader
 
 

@@ -122,11 +122,13 @@ class Source:
             )
 
 
-def install():
+def install(monkeypatch=None):
+    """Put the fake formats and source in the place of all others, for one test or for the whole process."""
     modules = [_module("fake", b"FAKE ", splits=True), _module("fakestream", b"FAKESTREAM", splits=False)]
-    formats.discover = lambda: modules
-    sources.discover = lambda: (Source,)
-    sources.wanted = Wanted
+    put = setattr if monkeypatch is None else monkeypatch.setattr
+    put(formats, "discover", lambda: modules)
+    put(sources, "discover", lambda: (Source,))
+    put(sources, "wanted", Wanted)
 
 
 if __name__ == "__main__":
