@@ -56,11 +56,12 @@ class BadRow(msgspec.Struct, frozen=True):
 def layout(head: bytes, name: str) -> Table | None:
     """Return the layout that the head of a file shows, or None where it is no CSV with a line of column names."""
     text = encoded.head_as_utf8(head).decode("utf-8", "replace")
-    if "\x00" in text or not text or text.lstrip().startswith(("<", "{", "[")) or _LDIF.match(text):
+    if not text or text.lstrip().startswith(("<", "{", "[")) or _LDIF.match(text):
         return None
     delimiter, type_name = "", ""
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
+        if "\x00" in line:  # up to the names only: a value must not make the file unreadable
+            return None
         if line.startswith("#TYPE "):
             type_name = line.removeprefix("#TYPE ").strip().strip('"')
         elif line[:4].lower() == "sep=" and len(line.rstrip()) <= len("sep=;"):
