@@ -300,9 +300,11 @@ def test_labels_and_attributes_of_the_sacl_are_told():
     assert len(found.sacl_removed) == 1
 
 
-def test_entries_nobody_understands_are_told_too():
-    found = difference_of_sddl("D:", "D:(0x04;0x00;#0102)")
+@pytest.mark.parametrize("entry", ["(0x04;0x00;#0102)", "(AU;SA;GA;;;WD)", "(ML;;NW;;;LW)"])
+def test_entries_that_neither_grant_nor_refuse_are_told_apart(entry):
+    found = difference_of_sddl("D:", f"D:{entry}")
     assert len(found.other_added) == 1
+    assert found.granted == ()
     assert found.is_change
 
 

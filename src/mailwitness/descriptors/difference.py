@@ -253,13 +253,13 @@ class _Changes:
         self, aces: Sequence[Ace], side: _Side, other: Coverage, denies: frozenset[Ace], names: tuple[str, str, str]
     ) -> None:
         """Sort `aces` of `side` into what makes a difference against `other` and what is rewritten."""
-        granting, refusing, unknown = names
+        granting, refusing, other_kind = names
         is_new = granting in {"granted", "sacl_added"}
         certain = not self.readings[0 if is_new else 1].partial
         before = _denies_before(side.aces, denies, frozenset(aces))
         for ace in aces:
             bits = ace.mask
-            name = {"deny": refusing, "unknown": unknown}.get(ace.kind, granting)
+            name = {"allow": granting, "deny": refusing}.get(ace.kind, other_kind)
             if ace.kind in _WEIGHED:
                 bits = other.uncovered(_without_inherited(ace), other.reach_behind(before.get(ace, ())))
                 if not bits:
@@ -268,7 +268,7 @@ class _Changes:
 
 
 def _side(acl: Acl, protected: int) -> _Side:
-    """Return a list ready for comparison: where nothing is taken in from a parent, no entry came from one."""
+    """Return the entries of a list, and whether it takes in none of its parent's."""
     return _Side(acl.aces, bool(protected))
 
 
