@@ -166,7 +166,7 @@ def _tar_files(archive: Archive, stream: _Forward) -> Iterator[Member | Problem]
             yield (
                 archive.admits(info.name)
                 or _refusal(archive, info)
-                or Member(shown(info.name), info.size, _copy(archive, opened, info))
+                or Member(shown(info.name), info.size, _copy(archive, stream, info))
             )
 
 
@@ -176,18 +176,17 @@ def _refusal(archive: Archive, info: tarfile.TarInfo) -> Problem | None:
     return None
 
 
-def _copy(archive: Archive, opened: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[BinaryIO], Problem | None]:
+def _copy(archive: Archive, stream: _Forward, info: tarfile.TarInfo) -> Callable[[BinaryIO], Problem | None]:
+    # not by tarfile.extractfile: its buffer loses what was read before the data ended
     def copy(target: BinaryIO) -> Problem | None:
-        source = opened.extractfile(info)
-        if source is None:
-            return archive.problem("damaged", "a file", "none", info.name)
         left = info.size
 
         def counted(size: int) -> bytes:
             nonlocal left
-            piece = source.read(min(size, left))
+            stream.seek(info.offset_data + info.size - left)
+            piece = stream.some(min(size, left)) if left else b""
             if not piece and left:
-                raise EOFError("the end of the archive")
+                raise EOFError("the archive ends within the member")
             left -= len(piece)
             return piece
 
