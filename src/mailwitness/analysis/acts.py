@@ -62,6 +62,7 @@ def assemble(
         window=SAME_OBJECT,
         fits=lambda row, act: _same_intent(row, act) and _writes(row, act),
     )
+    accesses = _join_member_writes(accesses, memberships)
     acts += _merge_accesses(accesses)
     bare = _join_bare(by_role.get(BARE_CHANGE, []), acts)
     acts += [Act(row, BARE_CHANGE) for row in bare]
@@ -127,8 +128,10 @@ def _same_intent(row: Row, act: Act) -> bool:
 
 
 def _writes(row: Row, act: Act) -> bool:
-    """An access that wrote the object's descriptor witnesses a descriptor's change, and no other does."""
-    return bool(_DESCRIPTOR_RIGHTS & set(row["rights"] or ())) == is_object_descriptor(act.main)
+    """An access that wrote the descriptor witnesses a change of the descriptor; another one that of its attribute."""
+    if bool(_DESCRIPTOR_RIGHTS & set(row["rights"] or ())) != is_object_descriptor(act.main):
+        return False
+    return not (row["attribute"] and act.main["attribute"]) or row["attribute"] == act.main["attribute"]
 
 
 _DESCRIPTOR_RIGHTS = {"WriteDacl", "WriteOwner"}
@@ -160,6 +163,28 @@ def _join_members(memberships: list[Act], values: list[Act]) -> list[Act]:
 
 
 _OBJECT = ("object_dn", "object_guid", "object_class", "attribute")
+
+
+def _join_member_writes(accesses: list[Row], memberships: list[Act]) -> list[Row]:
+    """Join a write of a group's members to the membership event: both name the logon, only one the group's GUID."""
+
+    def logon(row: Row) -> Iterable[tuple[Any, ...]]:
+        if row["logon_id"]:
+            yield _logon(row)
+
+    writes = [row for row in accesses if (row["attribute"] or "").casefold() == "member"]
+    left = assign(
+        OBJECT_ACCESS,
+        writes,
+        memberships,
+        witness_keys=logon,
+        act_keys=lambda act: logon(act.main),
+        window=SAME_HOST,
+        fits=_same_intent,
+    )
+    kept = {id(row) for row in left}
+    written = {id(row) for row in writes}
+    return [row for row in accesses if id(row) not in written or id(row) in kept]
 
 
 def _merge_accesses(rows: list[Row]) -> list[Act]:

@@ -24,7 +24,7 @@ def role_of(event: dict[str, Any]) -> str:
         return DIRECTORY_VALUE
     if event["kind"] == "membership":
         return MEMBERSHIP
-    if event["object_guid"] and event["kind"] == "permission":
+    if event["object_guid"] and event["rights"] and event["kind"] in ("permission", "account"):
         return OBJECT_ACCESS
     if event["kind"] == "account" and event["action"] == "changed" and not (event["attribute"] or event["after"]):
         return BARE_CHANGE
