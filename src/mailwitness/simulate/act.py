@@ -33,6 +33,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     through: str | None = None  # the domain controller it goes through
     server: str | None = None  # the Exchange server it goes through
     lost: int = 0
+    case: str | None = None  # the attack it belongs to
     says: str | None = None  # the sentence the demo tells
 
 

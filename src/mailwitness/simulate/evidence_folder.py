@@ -93,9 +93,10 @@ class _Log:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = FORMS[self._plan.form or path.suffix[1:]](path)
 
-    def write(self, draft: Draft) -> None:
+    def write(self, draft: Draft) -> bool:
+        """Write one record; return False if nobody keeps this log."""
         if not self._plan.files:
-            return
+            return False
         if draft.fresh_file:
             self._next_file()
         self._number += draft.lost
@@ -114,6 +115,7 @@ class _Log:
             self._writer.write(record)
         draft.placed = place
         self._number += 1
+        return True
 
     def close(self) -> None:
         if self._writer is not None:
@@ -157,8 +159,7 @@ class EvidenceFolder:
         """Write what is earlier than `until`, or everything."""
         while self._waiting and (until is None or self._waiting[0][0] < until):
             _at, _order, draft = heapq.heappop(self._waiting)
-            self._logs[draft.log].write(draft)
-            self.written += 1
+            self.written += self._logs[draft.log].write(draft)
 
     def close(self) -> None:
         """Write everything and finish the files."""

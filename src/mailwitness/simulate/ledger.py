@@ -48,7 +48,11 @@ class Ledger:
 
     def revoke(self, mailbox: str, trustee: str, right: str) -> None:
         """Note that it has it no more."""
-        self._direct.get(mailbox, {}).get(trustee, {}).pop(right, None)
+        trustees = self._direct.get(mailbox, {})
+        rights = trustees.get(trustee, {})
+        rights.pop(right, None)
+        if not rights:  # so that a long history does not gather what is over
+            trustees.pop(trustee, None)
 
     def has(self, mailbox: str, trustee: str, right: str) -> bool:
         """Return whether `trustee` itself has `right` on `mailbox`."""

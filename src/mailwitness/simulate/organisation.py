@@ -135,7 +135,7 @@ def organisation(plan: OrganisationPlan) -> Organisation:
     hosts: dict[str, Host] = {}
     for rid, server in enumerate(plan.servers, 1004):
         name = server.name + "$"
-        accounts[name] = build.account(name, server.name, "computer", rid, "OU=Servers")
+        accounts[name] = build.account(name, server.name, "computer", rid, _computer_folder(server.name))
         full = server.name if plan.short_names else f"{server.name.lower()}.{plan.dns}"
         hosts[server.name] = Host(name=full, short=server.name, account=name, address=server.address)
     return Organisation(
@@ -146,6 +146,12 @@ def organisation(plan: OrganisationPlan) -> Organisation:
         accounts=accounts,
         hosts=hosts,
     )
+
+
+def _computer_folder(name: str) -> str:
+    if name.startswith("DC"):
+        return "OU=Domain Controllers"
+    return "CN=Computers" if name.startswith("PC-") else "OU=Servers"
 
 
 class _Build:

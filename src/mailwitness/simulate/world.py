@@ -19,7 +19,9 @@ class World:
         self.ledger = Ledger()
         self.unaudited: set[str] = set()  # mailboxes whose audit log is off
         self.bypassing: set[str] = set()  # accounts that no mailbox audit log names
+        self.roles: dict[str, set[str]] = {}  # management roles by account
         self.admin_audited = True
+        self.dark: set[str] = set()  # computers whose Directory Service Changes are not audited
         self._prefix = prefix
         self._rows = 0
         self.names: DirectoryNames = directory_names()
@@ -82,3 +84,7 @@ class World:
         if value is not None:
             self._forwarding[mailbox.name] = value
         return before
+
+    def forwarding(self, mailbox: Account) -> str | None:
+        """Return where a mailbox's mail goes as well."""
+        return self._forwarding.get(mailbox.name)

@@ -29,6 +29,8 @@ LogonType = Literal["owner", "delegate", "admin", "application", "system"]
 class CloudAccesses(Part):
     """Verbs of owners, delegates and applications in mailboxes of the cloud."""
 
+    whole_seconds = True
+
     def __init__(self, world: World, audit: UnifiedAudit) -> None:
         super().__init__(world)
         self._audit = audit

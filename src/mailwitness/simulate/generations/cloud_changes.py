@@ -17,6 +17,8 @@ _EXCHANGE_ONLINE = "Office 365 Exchange Online"
 class CloudChanges(Part):
     """Verbs that change rights, roles, routes and audit settings in the cloud."""
 
+    whole_seconds = True
+
     def __init__(self, world: World, audit: UnifiedAudit) -> None:
         super().__init__(world)
         self._audit = audit
@@ -115,6 +117,27 @@ class CloudChanges(Part):
         self.world.ledger.grant(mailbox.name, DEFAULT if everybody else act.trustee or "", right, told.rows[0].id)
         return told
 
+    def revoke_folder(self, act: Act) -> Told:
+        """Take a folder right away: None for Default, whose entry stays."""
+        mailbox, folder, right = self._of(act.mailbox), act.folder or "\\Inbox", act.right or "Reviewer"
+        everybody = act.trustee == DEFAULT
+        trustee = None if everybody else self._of(act.trustee)
+        parameters = {"Identity": f"{mailbox.upn}:{folder}", "User": (trustee.upn or "") if trustee else DEFAULT}
+        self.world.ledger.revoke(mailbox.name, DEFAULT if everybody else act.trustee or "", right)
+        return self._cmdlet(
+            act,
+            "permission.revoked",
+            "Set-MailboxFolderPermission" if everybody else "Remove-MailboxFolderPermission",
+            parameters | ({"AccessRights": "None"} if everybody else {"Confirm": "False"}),
+            f"{mailbox.name}:{folder}",
+            **whose(mailbox),
+            **(to_whom(trustee) if trustee else {"trustee": DEFAULT}),
+            rights=(right,),
+            scope="folder",
+            folder=folder,
+            shown={"what": "permission.changed", "rights": ["None"]} if everybody else {"rights": []},
+        )
+
     def _folder_by_owner(self, act: Act, folder: str) -> Told:
         owner = self._of(act.by)
         everybody = act.trustee == DEFAULT
@@ -166,6 +189,7 @@ class CloudChanges(Part):
             rights=(role,),
             role=role,
         )
+        self.world.roles.setdefault(trustee.name, set()).add(role)
         if role == "ApplicationImpersonation":
             self.world.ledger.grant_everywhere(trustee.name, role, told.rows[0].id)
         return told
@@ -193,8 +217,44 @@ class CloudChanges(Part):
             rights=(role,),
             role=role,
         )
+        self.world.roles.setdefault(app.name, set()).add(role)
         self.world.ledger.grant_everywhere(app.name, role, row.id)
         return one(row)
+
+    def remove_app(self, act: Act) -> Told:
+        """Take the application's permission away."""
+        app, role, actor = self._of(act.trustee), act.role or "full_access_as_app", self._of(act.by)
+        modified = {
+            "AppRole.Id": self.world.names.app_roles[role],
+            "AppRole.Value": role,
+            "ServicePrincipal.ObjectID": guid_of("principal", app.sid),
+            "ServicePrincipal.DisplayName": app.display,
+            "ServicePrincipal.AppId": app.guid,
+        }
+        operation = "Remove app role assignment from service principal."
+        draft = self._audit.directory(act.at, actor, operation, _EXCHANGE_ONLINE, modified)
+        self.world.roles.setdefault(app.name, set()).discard(role)
+        self.world.ledger.revoke_everywhere(app.name, role)
+        fields = who(actor) | {"trustee": app.display, "app_id": app.guid, "rights": (role,), "role": role}
+        return one(self._row(act, "change", "role.removed", [draft], **fields))
+
+    def remove_role(self, act: Act) -> Told:
+        """Take a management role away."""
+        trustee, role = self._of(act.trustee), act.role or ""
+        name = f"{role}-{trustee.name}"
+        self.world.roles.setdefault(trustee.name, set()).discard(role)
+        self.world.ledger.revoke_everywhere(trustee.name, role)
+        return self._cmdlet(
+            act,
+            "role.removed",
+            "Remove-ManagementRoleAssignment",
+            {"Identity": name, "Confirm": "False"},
+            name,
+            **to_whom(trustee),
+            rights=(role,),
+            role=role,
+            shown={"rights": [], "trustee": None},
+        )
 
     def forward(self, act: Act) -> Told:
         """Send a mailbox's mail to an address outside (no address: stop it)."""
@@ -241,24 +301,32 @@ class CloudChanges(Part):
 
     def bypass_audit(self, act: Act) -> Told:
         """Let an account's accesses pass unlogged, everywhere."""
+        return self._bypass(act, on=True)
+
+    def end_bypass(self, act: Act) -> Told:
+        """Log them again."""
+        return self._bypass(act, on=False)
+
+    def _bypass(self, act: Act, *, on: bool) -> Told:
         trustee = self._of(act.trustee)
-        self.world.bypassing.add(trustee.name)
-        parameters = {"Identity": trustee.upn or trustee.name, "AuditBypassEnabled": "True"}
+        (self.world.bypassing.add if on else self.world.bypassing.discard)(trustee.name)
+        parameters = {"Identity": trustee.upn or trustee.name, "AuditBypassEnabled": str(on)}
         cmdlet = "Set-MailboxAuditBypassAssociation"
-        return self._cmdlet(act, "audit.bypass_set", cmdlet, parameters, trustee.name, **to_whom(trustee), after="True")
+        return self._cmdlet(
+            act, "audit.bypass_set", cmdlet, parameters, trustee.name, **to_whom(trustee), after=str(on)
+        )
 
     def stop_admin_audit(self, act: Act) -> Told:
         """Switch the ingestion of the unified audit log off."""
-        parameters = {"UnifiedAuditLogIngestionEnabled": "False"}
-        fields = {"attribute": "UnifiedAuditLogIngestionEnabled", "after": "False", "scope": "organization"}
-        return self._cmdlet(
-            act, "audit.settings_changed", "Set-AdminAuditLogConfig", parameters, "Admin Audit Log Settings", **fields
-        )
+        return self._ingestion(act, on=False)
 
     def resume_admin_audit(self, act: Act) -> Told:
         """Switch it on again."""
-        parameters = {"UnifiedAuditLogIngestionEnabled": "True"}
-        fields = {"attribute": "UnifiedAuditLogIngestionEnabled", "after": "True", "scope": "organization"}
+        return self._ingestion(act, on=True)
+
+    def _ingestion(self, act: Act, *, on: bool) -> Told:
+        parameters = {"UnifiedAuditLogIngestionEnabled": str(on)}
+        fields = {"attribute": "UnifiedAuditLogIngestionEnabled", "after": str(on), "scope": "organization"}
         return self._cmdlet(
             act, "audit.settings_changed", "Set-AdminAuditLogConfig", parameters, "Admin Audit Log Settings", **fields
         )

@@ -143,6 +143,25 @@ class Cmdlets2013(Part):
         self.world.ledger.grant(mailbox.name, DEFAULT if everybody else act.trustee or "", right, row.id)
         return one(row)
 
+    def revoke_folder(self, act: Act) -> Told:
+        """Take a folder right away: None for Default, whose entry stays."""
+        mailbox, folder, right = self._of(act.mailbox), act.folder or "\\Inbox", act.right or "Reviewer"
+        everybody = act.trustee == DEFAULT
+        trustee = None if everybody else self._of(act.trustee)
+        parameters = {"Identity": f"{mailbox.name}:{folder}", "User": trustee.name if trustee else DEFAULT}
+        cmdlet = Cmdlet(
+            name="Set-MailboxFolderPermission" if everybody else "Remove-MailboxFolderPermission",
+            parameters=parameters | ({"AccessRights": "None"} if everybody else {"Confirm": "False"}),
+            target=mailbox,
+        )
+        evidence, fields = self._run(act, cmdlet)
+        fields |= whose(mailbox) | (to_whom(trustee) if trustee else {"trustee": DEFAULT})
+        fields |= {"rights": (right,), "scope": "folder", "folder": folder}
+        shown = {"what": "permission.changed", "rights": ["None"]} if everybody else {"rights": []}
+        row = self._row(act, "change", "permission.revoked", evidence, shown=shown, **fields)
+        self.world.ledger.revoke(mailbox.name, DEFAULT if everybody else act.trustee or "", right)
+        return one(row)
+
     def assign_role(self, act: Act) -> Told:
         """Assign a management role: ApplicationImpersonation, Mailbox Import Export, ..."""
         trustee, role = self._of(act.trustee), act.role or ""
@@ -156,6 +175,7 @@ class Cmdlets2013(Part):
         row = self._row(
             act, "change", "role.assigned", evidence, rights=(role,), role=role, **to_whom(trustee), **fields
         )
+        self.world.roles.setdefault(trustee.name, set()).add(role)
         if role == "ApplicationImpersonation":
             self.world.ledger.grant_everywhere(trustee.name, role, row.id)
         return one(row)
@@ -179,6 +199,7 @@ class Cmdlets2013(Part):
             **to_whom(trustee),
             **fields,
         )
+        self.world.roles.setdefault(trustee.name, set()).discard(role)
         self.world.ledger.revoke_everywhere(trustee.name, role)
         return one(row)
 
@@ -236,29 +257,44 @@ class Cmdlets2013(Part):
 
     def bypass_audit(self, act: Act) -> Told:
         """Let an account's accesses pass unlogged, everywhere."""
+        return self._bypass(act, on=True)
+
+    def end_bypass(self, act: Act) -> Told:
+        """Log them again."""
+        return self._bypass(act, on=False)
+
+    def _bypass(self, act: Act, *, on: bool) -> Told:
         trustee = self._of(act.trustee)
+        before, after = (None, "TRUE") if on else ("TRUE", "FALSE")
         cmdlet = Cmdlet(
             name="Set-MailboxAuditBypassAssociation",
-            parameters={"Identity": trustee.name, "AuditBypassEnabled": "True"},
+            parameters={"Identity": trustee.name, "AuditBypassEnabled": str(on)},
             target=trustee,
-            writes=(("msExchBypassAudit", None, "TRUE"),),
+            writes=(("msExchBypassAudit", before, after),),
         )
         evidence, fields = self._run(act, cmdlet)
-        self.world.bypassing.add(trustee.name)
-        return one(self._row(act, "change", "audit.bypass_set", evidence, after="True", **to_whom(trustee), **fields))
+        (self.world.bypassing.add if on else self.world.bypassing.discard)(trustee.name)
+        return one(self._row(act, "change", "audit.bypass_set", evidence, after=str(on), **to_whom(trustee), **fields))
 
     def disable_audit(self, act: Act) -> Told:
         """Switch a mailbox's audit log off."""
+        return self._mailbox_audit(act, on=False)
+
+    def enable_audit(self, act: Act) -> Told:
+        """Switch it on again."""
+        return self._mailbox_audit(act, on=True)
+
+    def _mailbox_audit(self, act: Act, *, on: bool) -> Told:
         mailbox = self._of(act.mailbox)
         cmdlet = Cmdlet(
             name="Set-Mailbox",
-            parameters={"Identity": mailbox.name, "AuditEnabled": "False"},
+            parameters={"Identity": mailbox.name, "AuditEnabled": str(on)},
             target=mailbox,
-            writes=(("msExchMailboxAuditEnable", "TRUE", "FALSE"),),
+            writes=(("msExchMailboxAuditEnable", str(not on).upper(), str(on).upper()),),
         )
         evidence, fields = self._run(act, cmdlet)
-        self.world.unaudited.add(mailbox.name)
-        fields |= whose(mailbox) | {"attribute": "AuditEnabled", "after": "False"}
+        (self.world.unaudited.discard if on else self.world.unaudited.add)(mailbox.name)
+        fields |= whose(mailbox) | {"attribute": "AuditEnabled", "after": str(on)}
         return one(self._row(act, "change", "audit.settings_changed", evidence, **fields))
 
     def stop_admin_audit(self, act: Act) -> Told:

@@ -20,20 +20,24 @@ MAILBOX_DESCRIPTOR, OBJECT_DESCRIPTOR = "msExchMailboxSecurityDescriptor", "nTSe
 
 
 class Directory(Part, Generic[Log]):
-    """Acts on accounts and groups, each through one of the domain controllers."""
+    """Acts on accounts and groups, each through one of the domain controllers.
+
+    The log of the controller `lost` is in nobody's hands: only acts that ask for it go through it.
+    """
 
     descriptor_shown: ClassVar[dict[str, Any] | None] = None
     """What the records of a descriptor's change prove, where that is less than what happened."""
 
-    def __init__(self, world: World, controllers: list[tuple[Host, Log]]) -> None:
+    def __init__(self, world: World, controllers: list[tuple[Host, Log]], lost: str | None = None) -> None:
         super().__init__(world)
         self._controllers = controllers
+        self._kept = [pair for pair in controllers if pair[0].short != lost]
 
     def controller(self, act: Act) -> tuple[Host, Log]:
         """Return the domain controller an act goes through."""
         if act.through:
             return next(pair for pair in self._controllers if pair[0].short == act.through)
-        return self._controllers[self._pick(act, len(self._controllers))]
+        return self._kept[self._pick(act, len(self._kept))]
 
     @abstractmethod
     def _descriptor_records(
@@ -94,14 +98,21 @@ class Directory(Part, Generic[Log]):
 
     def grant_everywhere(self, act: Act) -> Told:
         """Give Receive-As on a database, in the directory: all its mailboxes open."""
+        return self._database_right(act, granted=True)
+
+    def revoke_everywhere(self, act: Act) -> Told:
+        """Take it away again."""
+        return self._database_right(act, granted=False)
+
+    def _database_right(self, act: Act, *, granted: bool) -> Told:
         actor, trustee = self._of(act.by), self._of(act.trustee)
         database = next(a for a in self.world.organisation.accounts.values() if a.kind == "database")
         host, log = self.controller(act)
-        change = self.world.set_extended_right(database, trustee, "ReceiveAs", granted=True)
+        change = self.world.set_extended_right(database, trustee, "ReceiveAs", granted=granted)
         row = self._row(
             act,
             "change",
-            "permission.granted",
+            "permission.granted" if granted else "permission.revoked",
             self._descriptor_records(log, act.at, actor, database, OBJECT_DESCRIPTOR, change),
             **who(actor),
             **to_whom(trustee),
@@ -112,7 +123,10 @@ class Directory(Part, Generic[Log]):
             through=host.name,
             shown=self.descriptor_shown,
         )
-        self.world.ledger.grant_everywhere(trustee.name, "ReceiveAs", row.id)
+        if granted:
+            self.world.ledger.grant_everywhere(trustee.name, "ReceiveAs", row.id)
+        else:
+            self.world.ledger.revoke_everywhere(trustee.name, "ReceiveAs")
         return one(row)
 
     def refused_change(self, act: Act) -> Told:

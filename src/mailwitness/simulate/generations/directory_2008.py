@@ -80,6 +80,25 @@ class Directory2008(Directory[Windows2008]):
         self.world.ledger.grant(mailbox.name, trustee.name, "Owner", row.id)
         return one(row)
 
+    def give_back(self, act: Act) -> Told:
+        """Clear msExchMasterAccountSid: the mailbox is its owner's own again."""
+        actor, mailbox, trustee = self._of(act.by), self._of(act.mailbox), self._of(act.trustee)
+        host, log = self.controller(act)
+        attribute = "msExchMasterAccountSid"
+        row = self._row(
+            act,
+            "change",
+            "permission.owner_changed",
+            log.modified(act.at, actor, mailbox, attribute, before=trustee.sid, after=None),
+            **whose(mailbox),
+            **who(actor),
+            scope="mailbox",
+            attribute=attribute,
+            through=host.name,
+        )
+        self.world.ledger.revoke(mailbox.name, trustee.name, "Owner")
+        return one(row)
+
     def stop_auditing(self, act: Act) -> Told:
         """Switch auditing of Directory Service Changes off: 4719."""
         return self._policy(act, on=False)
@@ -91,6 +110,10 @@ class Directory2008(Directory[Windows2008]):
     def _policy(self, act: Act, *, on: bool) -> Told:
         actor = self._of(act.by)
         host, log = self.controller(act)
+        if on:
+            self.world.dark.discard(host.name)
+        else:
+            self.world.dark.add(host.name)
         row = self._row(
             act,
             "change",

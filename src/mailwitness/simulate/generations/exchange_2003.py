@@ -22,6 +22,8 @@ _SECOND = timedelta(seconds=1)
 class Directory2003(Directory[Windows2003]):
     """What is done in the directory of Windows 2003."""
 
+    whole_seconds = True
+
     descriptor_shown = {"what": "permission.changed", "rights": [], "trustee": None}  # noqa: RUF012 - see Directory
 
     def _descriptor_records(
@@ -83,6 +85,8 @@ class Directory2003(Directory[Windows2003]):
 
 class Store2003Acts(Part):
     """Who opens which mailbox on the Exchange server."""
+
+    whole_seconds = True
 
     def __init__(self, world: World, mail: Host, security: str, application: str) -> None:
         super().__init__(world)

@@ -71,11 +71,14 @@ class Mailboxes2010(Part):
             address=station.address,
             subject=subject,
         )
+        evidence = self._logged(access)
+        seconds = any(self._audit.knows_seconds_only(draft) for draft in evidence)
         row = self._row(
             act,
             "access",
             what,
-            self._logged(access),
+            evidence,
+            at=act.at.replace(microsecond=0) if seconds else act.at,
             **whose(mailbox),
             **who(actor),
             strength=strength,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from mailwitness.errors import KnowledgeError
 from mailwitness.simulate.act import Act, Told
@@ -14,6 +14,9 @@ from mailwitness.simulate.world import World
 
 class Part:
     """A group of verbs. Each verb is a method that takes an act and returns what it leaves behind."""
+
+    whole_seconds: ClassVar[bool] = False
+    """Whether the records of this generation know no more than the second, and so its truth."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -29,7 +32,7 @@ class Part:
     def _row(self, act: Act, kind: TruthKind, what: str, evidence: list[Draft], **fields: Any) -> TruthRow:  # noqa: ANN401 - fields of a row
         return TruthRow(
             kind=kind,
-            at=fields.pop("at", act.at),
+            at=fields.pop("at", act.at.replace(microsecond=0) if self.whole_seconds else act.at),
             what=what,
             id=self.world.next_id(),
             organization=self.world.organisation.dns,

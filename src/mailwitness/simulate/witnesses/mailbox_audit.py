@@ -57,6 +57,10 @@ class MailboxAudit:
             return Draft(self._csv_log, AuditRow(occurred_at=access.at, fields=self._csv(access)))
         return Draft(self._xml_log, AuditRow(occurred_at=access.at, fields=self._xml(access)))
 
+    def knows_seconds_only(self, draft: Draft) -> bool:
+        """Return whether a record stands in the form that has no fractions of seconds."""
+        return draft.log == self._csv_log
+
     def _common(self, access: MailboxAccess) -> dict[str, object]:
         info, _process, _version = CLIENTS[access.client]
         return {
