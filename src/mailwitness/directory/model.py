@@ -82,4 +82,17 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     object_guid: str | None = None
 
 
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one piece of evidence covers. Only a complete one proves by silence that a link or a right was absent.
+
+    `complete`: every object it names is there with all its members, names and descriptors (a snapshot); False where
+    only what changed is told (DirSync), or where the export left values out (`remark` says which).
+    """
+
+    observed_at: datetime
+    evidence_sha256: str
+    complete: bool
+    remark: str | None = None
+
+
 Observation = Principal | Member | DescriptorOf | Setting
