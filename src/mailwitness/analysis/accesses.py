@@ -7,25 +7,28 @@ from typing import Any
 import pyarrow as pa
 
 from mailwitness.analysis.filters import Filters, actors_of, references_of
-from mailwitness.analysis.names import same
+from mailwitness.analysis.names import same, weak_name
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
 from mailwitness.knowledge.experimental import is_experimental
 
 Row = dict[str, Any]
 SQL = "mailwitness.analysis.sql"
+_KEY = pa.schema([("reference", pa.string()), ("key", pa.string())])
 _PAIR = pa.schema([("actor_name", pa.string()), ("mailbox_ref", pa.string())])
 
 
 def accesses(engine: Engine, filters: Filters) -> tuple[list[Row], dict[str, int]]:
     """Return the accesses in order of time, at most `filters.at_most`, and how many were left out, by reason.
 
-    Each row is the event's fields, with `experimental` where its layout is unverified and `noise` where it is
-    marked. Where the record does not say as whom it was, an access by the mailbox's own name counts as the owner's.
+    Each row is the event's fields, with `witnesses` (the event_ids of all its records), `experimental` where its
+    layout is unverified and `noise` where it is marked. Where the record does not say as whom it was, an access by the
+    mailbox's own name counts as the owner's.
     """
     asked = _asked(engine, filters)
     if asked is None:
         return [], {}
+    engine.register("mailbox_keys", _keys(engine))
     if filters.non_owner:
         engine.register("own_mailboxes", _own(engine, filters))
     (count,) = engine.rows(load_query(SQL, "accesses_counted"), **asked)
@@ -56,6 +59,12 @@ def _asked(engine: Engine, filters: Filters) -> dict[str, Any] | None:
         "references": list(references) if references else None,
         "actors": list(actors) if actors else None,
     }
+
+
+def _keys(engine: Engine) -> pa.Table:
+    """Return what each reference of a mailbox is compared by: its leading name."""
+    references = {row["reference"] for row in engine.rows(load_query(SQL, "mailbox_references"))}
+    return pa.table({"reference": sorted(references), "key": [weak_name(r) for r in sorted(references)]}, schema=_KEY)
 
 
 def _own(engine: Engine, filters: Filters) -> pa.Table:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import duckdb
+import orjson
 import pyarrow as pa
 
 from mailwitness.engine.query import Query
@@ -75,10 +76,20 @@ class Embedded:
         names = [column[0] for column in cursor.description or []]
         return [{name: _in_utc(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
 
-    def plan(self, query: Query, **parameters: Any) -> str:  # noqa: ANN401 - SQL values
-        """Return DuckDB's plan of the question, for tests that a filter reaches the Parquet scan."""
+    def scan_filters(self, query: Query, **parameters: Any) -> list[str]:  # noqa: ANN401 - SQL values
+        """Return the filters that reach the Parquet scans of the question, for tests."""
         sql, used = query.bind(**parameters)
-        return "\n".join(str(row[1]) for row in self._connection.execute("EXPLAIN " + sql, used).fetchall())
+        row = self._connection.execute("EXPLAIN (FORMAT json) " + sql, used).fetchone()
+        return [] if row is None else list(_scan_filters(orjson.loads(row[1])))
+
+
+def _scan_filters(nodes: list[dict[str, Any]]) -> Iterator[str]:
+    for node in nodes:
+        about = node.get("extra_info", {})
+        if about.get("Function") == "READ_PARQUET":
+            filters = about.get("Filters", [])
+            yield from [filters] if isinstance(filters, str) else filters
+        yield from _scan_filters(node.get("children", []))
 
 
 def _files(names: Iterable[Path]) -> str:

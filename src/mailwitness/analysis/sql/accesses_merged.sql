@@ -1,0 +1,62 @@
+-- question: which accesses were there, each once, whatever number of records tells of it?
+-- columns: the event's fields that tell an access, noise, and witnesses (every record of the access)
+-- The information store writes several records of one logon (1016 beside 1013): those of one server, actor and mailbox
+-- within two seconds of each other and of different kinds are one access, told by its strongest record.
+WITH told AS (
+  SELECT event_id, log_id, seq, occurred_at, occurred_until_at, time_quality, kind, action, outcome, rights, scope,
+         folder, database, items, actor_sid, actor_name, actor_kind, mailbox_ref, mailbox_ref_form, trustee_sid,
+         trustee_name, client_ip, client_host, client_app, app_id, session_id, logon_id, through_server, strength,
+         logon_type, source, computer, channel, provider, event_code, record_id, evidence_sha256, recovered, noise
+  FROM events
+  WHERE kind = 'access'
+    AND coalesce(scope, 'mailbox') IN ('mailbox', 'folder', 'database')
+    AND occurred_at >= $since                                   -- when since
+    AND occurred_at < $until                                    -- when until
+    AND mailbox_ref IN $references                              -- when references
+    AND (actor_name IN $actors OR actor_sid IN $actors)  -- when actors
+),
+store AS (
+  SELECT told.*, coalesce(k.key, told.mailbox_ref) AS whose
+  FROM told LEFT JOIN mailbox_keys AS k ON k.reference = told.mailbox_ref
+  WHERE told.source = 'exchange_store'
+),
+steps AS (
+  SELECT *, CASE
+      WHEN event_code <> lag(event_code) OVER (PARTITION BY computer, actor_name, whose ORDER BY occurred_at, record_id)
+        AND occurred_at - lag(occurred_at) OVER (PARTITION BY computer, actor_name, whose ORDER BY occurred_at, record_id)
+            <= INTERVAL 2 SECOND
+      THEN 0 ELSE 1 END AS begins
+  FROM store
+),
+visits AS (
+  SELECT *, sum(begins) OVER (
+      PARTITION BY computer, actor_name, whose ORDER BY occurred_at, record_id
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS visit
+  FROM steps
+),
+ranked AS (
+  SELECT *,
+    array_agg(event_id) OVER (PARTITION BY computer, actor_name, whose, visit) AS witnesses,
+    row_number() OVER (
+      PARTITION BY computer, actor_name, whose, visit
+      ORDER BY CASE strength WHEN 'acted' THEN 4 WHEN 'read' THEN 3 WHEN 'opened' THEN 2 ELSE 1 END DESC,
+               CASE outcome WHEN 'unknown' THEN 1 ELSE 0 END, occurred_at, record_id) AS place
+  FROM visits
+),
+merged AS (
+  SELECT * EXCLUDE (whose, begins, visit, place) FROM ranked WHERE place = 1
+  UNION ALL
+  SELECT *, [event_id] AS witnesses FROM told WHERE source <> 'exchange_store'
+),
+asked AS (
+  SELECT * FROM merged
+  WHERE true
+    AND outcome = $outcome                                      -- when outcome
+    AND list_contains(rights, $right)                           -- when right
+    AND (coalesce(logon_type, '') <> 'owner' OR actor_kind IN ('application', 'service', 'system'))  -- when non_owner
+    AND NOT EXISTS (                                            -- when non_owner
+      SELECT 1 FROM own_mailboxes AS o                          -- when non_owner
+      WHERE merged.logon_type IS NULL                           -- when non_owner
+        AND o.actor_name = merged.actor_name AND o.mailbox_ref = merged.mailbox_ref  -- when non_owner
+    )                                                           -- when non_owner
+)
