@@ -97,7 +97,7 @@ def test_the_truth_counts(records):
     assert sum(r["what"].startswith("permission") and r["outcome"] == "success" for r in changes) == 6
     assert sum(r["what"].startswith("membership") for r in changes) == 4
     assert sum(r["outcome"] == "failure" for r in changes) == 2
-    assert sum(r["kind"] == "access" and r.get("logon_type") == "delegate" for r in rows) == 4
+    assert sum(r["kind"] == "access" and r.get("actor_role") == "delegate" for r in rows) == 4
     assert len({r["id"] for r in rows}) == len(rows)
 
 

@@ -29,6 +29,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     client: str | None = None  # the kind of client: owa, outlook, ews, ...
     items: int = 1
     noise: bool = False
+    everyday: bool = False  # may be left out where a history is bounded
     station: str | None = None  # the computer the act came from
     through: str | None = None  # the domain controller it goes through
     server: str | None = None  # the Exchange server it goes through

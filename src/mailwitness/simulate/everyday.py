@@ -52,6 +52,7 @@ def _act(setup: Setup, side: Side, verb: str, at: datetime, chance: random.Rando
         station=chance.choice(STATIONS),
         server=server,
         items=chance.randrange(1, 6),
+        everyday=True,
     )
 
 
@@ -66,8 +67,9 @@ def routine(setup: Setup, morning: datetime, chance: random.Random) -> Iterator[
         boss, helper = chance.sample(side.mailboxes[1:], 2)
         admin = chance.choice(ADMINISTRATORS)
         later = at + timedelta(days=chance.randrange(1, 4), seconds=chance.randrange(3600))
-        yield Act(at=at, verb="grant", by=admin, mailbox=boss, trustee=helper)
-        yield Act(at=later, verb="revoke", by=admin, mailbox=boss, trustee=helper)
+        server = chance.choice(setup.servers) if setup.servers else None
+        yield Act(at=at, verb="grant", by=admin, mailbox=boss, trustee=helper, server=server)
+        yield Act(at=later, verb="revoke", by=admin, mailbox=boss, trustee=helper, server=server)
         if side.teller.knows("grant_folder"):
             folder, right = "\\Calendar", "Reviewer"
             yield Act(

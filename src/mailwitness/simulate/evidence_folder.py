@@ -149,6 +149,11 @@ class EvidenceFolder:
         """Return the files that are finished, in the order of the logs."""
         return [path for log in self._logs.values() for path in log.paths]
 
+    @property
+    def taken(self) -> int:
+        """Return how many records are written or wait to be."""
+        return self.written + len(self._waiting)
+
     def add(self, drafts: Iterable[Draft]) -> None:
         """Take in drafts; equal times keep the order in which they came."""
         for draft in drafts:

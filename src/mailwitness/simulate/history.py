@@ -22,6 +22,7 @@ from mailwitness.simulate.writers.truth_lines import TruthWriter
 
 _SATURDAY = 5
 _WEEKEND_SHARE = 0.2
+_RESERVE = 60  # records kept for what must be told on the last day, whatever the everyday took
 _MARGIN = timedelta(minutes=2)  # an act's records lie within this time around it
 
 
@@ -50,11 +51,14 @@ class History:
                 self._plan(morning, number, days, records, chance)
             end = morning + timedelta(hours=24)
             due = self._due(end)
-            left = max(0, records - self._evidence.written - 3 * len(due))
+            left = max(0, records - self._evidence.taken - 3 * len(due))
             share = 1 if working else _WEEKEND_SHARE
             quiet = int(left / (days - number) * share)
             noise = everyday(self._setup, morning, timedelta(hours=11), quiet, chance)
+            room = records - _RESERVE
             for act in heapq.merge(due, noise, key=lambda act: act.at):
+                if act.everyday and self._evidence.taken >= room:
+                    continue
                 self._tell(act)
             self._flush(end - _MARGIN)
         self._flush(None)

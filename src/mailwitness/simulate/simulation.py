@@ -11,7 +11,7 @@ from mailwitness.errors import UsageError
 from mailwitness.simulate.evidence_folder import EvidenceFolder
 from mailwitness.simulate.history import History
 from mailwitness.simulate.setups import GENERATIONS, Generation, set_up
-from mailwitness.simulate.state import state_records, write_state
+from mailwitness.simulate.state import last_logons, state_records, write_state
 from mailwitness.simulate.writers.truth_lines import TruthWriter
 
 _SMALLEST = 8
@@ -71,4 +71,6 @@ def _play(
         history.missing_log(days)
         history.run(days, max_records - reserved)
     state, paths = write_state(folder, setup, days)
+    for row in last_logons(setup, days):
+        truth.write(row)
     return evidence.written + state, evidence.paths + paths

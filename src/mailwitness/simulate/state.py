@@ -14,8 +14,8 @@ from mailwitness.simulate.ledger import DEFAULT
 from mailwitness.simulate.organisation import Account
 from mailwitness.simulate.population import DATABASE
 from mailwitness.simulate.setups import Setup, Side
-from mailwitness.simulate.truth import AuditRow
-from mailwitness.simulate.writers.audit_csv import CsvExportWriter, shell_date
+from mailwitness.simulate.truth import AuditRow, Draft, TruthRow, who, whose
+from mailwitness.simulate.writers.audit_csv import CsvExportWriter
 from mailwitness.simulate.writers.ldif import LdifWriter
 
 Row = dict[str, object]
@@ -35,7 +35,7 @@ def state_records(setup: Setup) -> int:
 
 def write_state(folder: Path, setup: Setup, days: int) -> tuple[int, list[Path]]:
     """Write all exports below `folder`; return how many records they hold, and the files."""
-    at = datetime.combine(setup.start + timedelta(days=days), time(6, 30), UTC)
+    at = _end(setup, days)
     records, paths = 0, []
     for side in setup.sides:
         place = folder / ("cloud/state" if side.cloud else "state")
@@ -59,6 +59,10 @@ def write_state(folder: Path, setup: Setup, days: int) -> tuple[int, list[Path]]
     return records + ldif.written, [*paths, folder / "directory.ldif"]
 
 
+def _end(setup: Setup, days: int) -> datetime:
+    return datetime.combine(setup.start + timedelta(days=days), time(6, 30), UTC)
+
+
 def _exports(setup: Setup, side: Side, at: datetime) -> dict[str, Iterator[Row]]:
     if setup.generation == "2003":
         return {}  # it has no shell
@@ -66,7 +70,7 @@ def _exports(setup: Setup, side: Side, at: datetime) -> dict[str, Iterator[Row]]
     made: dict[str, Callable[[], Iterator[Row]]] = {
         "Get-MailboxPermission": lambda: _mailbox_permissions(setup, owners),
         "Get-Mailbox": lambda: _mailboxes(setup, owners),
-        "Get-MailboxStatistics": lambda: _statistics(owners, at),
+        "Get-MailboxStatistics": lambda: _statistics(setup, owners, at, cloud=side.cloud),
     }
     if side.cloud:
         made["Get-RecipientPermission"] = lambda: _recipient_permissions(setup, owners)
@@ -169,19 +173,51 @@ def _mailboxes(setup: Setup, owners: list[Account]) -> Iterator[Row]:
         }
 
 
-def _statistics(owners: list[Account], at: datetime) -> Iterator[Row]:
+def _statistics(setup: Setup, owners: list[Account], at: datetime, *, cloud: bool) -> Iterator[Row]:
     for number, owner in enumerate(owners):
-        last = at - timedelta(hours=13, minutes=number % 50)
+        actor, last = _last_logon(setup, owner, number, at)
         yield {
             "DisplayName": owner.display,
             "MailboxGuid": owner.mailbox_guid,
             "LegacyDN": owner.legacy_dn,
             "Database": DATABASE,
-            "LastLoggedOnUserAccount": owner.account,
-            "LastLogonTime": shell_date(last),
-            "LastLogoffTime": shell_date(last + timedelta(minutes=9)),
+            "LastLoggedOnUserAccount": "" if cloud else actor.account,
+            "LastLogonTime": last.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "LastLogoffTime": (last + timedelta(minutes=9)).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "ItemCount": 1000 + 37 * number,
         }
+
+
+def _last_logon(setup: Setup, owner: Account, number: int, at: datetime) -> tuple[Account, datetime]:
+    """Return who opened a mailbox last: the owner, unless somebody did whom no audit record names."""
+    usual = at - timedelta(hours=13, minutes=number % 50)
+    return setup.world.unseen.get(owner.name, (owner, usual))
+
+
+def last_logons(setup: Setup, days: int) -> Iterator[TruthRow]:
+    """Yield the accesses that Get-MailboxStatistics shows: the last one of each mailbox on premises."""
+    at, world = _end(setup, days), setup.world
+    for side in setup.sides:
+        if side.cloud or setup.generation == "2003":
+            continue
+        for number, name in enumerate(side.mailboxes):
+            owner = world.organisation.account(name)
+            actor, last = _last_logon(setup, owner, number, at)
+            row = AuditRow(occurred_at=last, fields={})
+            place = {"file": "state/Get-MailboxStatistics.csv", "row": number + 1}
+            yield TruthRow(
+                kind="access",
+                at=last.replace(microsecond=0),
+                what="access.logon",
+                id=world.next_id(),
+                organization=world.organisation.dns,
+                **whose(owner),
+                **who(actor),
+                strength="opened",
+                shown={"strength": "attempted", "outcome": "unknown"},
+                actor_role="owner" if actor == owner else "delegate",
+                evidence=[Draft("state", row, placed=place)],
+            )
 
 
 def _roles(setup: Setup) -> Iterator[Row]:

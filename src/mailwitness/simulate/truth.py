@@ -68,7 +68,8 @@ class TruthRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     folder: str | None = None
     after: str | None = None
     strength: Literal["attempted", "opened", "read", "acted"] | None = None
-    logon_type: Literal["owner", "delegate", "admin", "application", "system"] | None = None
+    logon_type: str | None = None  # as the record writes it
+    actor_role: Literal["owner", "delegate", "admin", "application", "system"] | None = None  # what the actor truly was
     client_ip: str | None = None
     app_id: str | None = None
     role: str | None = None

@@ -23,7 +23,7 @@ from mailwitness.simulate.world import World
 
 _THROTTLED_FOR = timedelta(hours=24)
 Strength = Literal["attempted", "opened", "read", "acted"]
-LogonType = Literal["owner", "delegate", "admin", "application", "system"]
+ActorRole = Literal["owner", "delegate", "admin", "application", "system"]
 
 
 class CloudAccesses(Part):
@@ -52,11 +52,13 @@ class CloudAccesses(Part):
         what: str,
         evidence: list[Draft],
         strength: Strength,
-        logon_type: LogonType,
+        actor_role: ActorRole,
         **fields: Any,  # noqa: ANN401 - fields of a row
     ) -> TruthRow:
         common = whose(self._of(act.mailbox)) | who(self._of(act.by)) | {"client_ip": self._address(act)} | fields
-        return self._row(act, "access", what, evidence, strength=strength, logon_type=logon_type, **common)
+        return self._row(
+            act, "access", what, evidence, strength=strength, actor_role=actor_role, logon_type=actor_role, **common
+        )
 
     def owner_read(self, act: Act) -> Told:
         """Let the owner open messages: MailItemsAccessed, Bind."""
@@ -136,7 +138,8 @@ class CloudAccesses(Part):
             actor=app.name,
             app_id=app.guid,
             strength="read",
-            logon_type="application",
+            actor_role="application",
+            logon_type="owner",
             folder="\\Inbox",
             client_ip="20.190.160.2",
         )

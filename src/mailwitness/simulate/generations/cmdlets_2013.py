@@ -249,7 +249,7 @@ class Cmdlets2013(Part):
             "access.export",
             evidence,
             strength="acted",
-            logon_type="admin",
+            actor_role="admin",
             **whose(mailbox),
             **fields,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mailwitness.simulate.act import Act, Told, one
 from mailwitness.simulate.generations.part import Part
@@ -16,6 +16,8 @@ from mailwitness.simulate.truth import Draft, to_whom, which_group, who, whose
 from mailwitness.simulate.world import World
 
 Log = TypeVar("Log")
+WITHOUT_VALUES: dict[str, Any] = {"what": "permission.changed", "rights": [], "trustee": None}
+"""What a record proves that tells a descriptor was written, but not which."""
 MAILBOX_DESCRIPTOR, OBJECT_DESCRIPTOR = "msExchMailboxSecurityDescriptor", "nTSecurityDescriptor"
 
 
@@ -24,9 +26,6 @@ class Directory(Part, Generic[Log]):
 
     The log of the controller `lost` is in nobody's hands: only acts that ask for it go through it.
     """
-
-    descriptor_shown: ClassVar[dict[str, Any] | None] = None
-    """What the records of a descriptor's change prove, where that is less than what happened."""
 
     def __init__(self, world: World, controllers: list[tuple[Host, Log]], lost: str | None = None) -> None:
         super().__init__(world)
@@ -38,6 +37,11 @@ class Directory(Part, Generic[Log]):
         if act.through:
             return next(pair for pair in self._controllers if pair[0].short == act.through)
         return self._kept[self._pick(act, len(self._kept))]
+
+    def _descriptor_shown(self, host: Host) -> dict[str, Any] | None:
+        """Return what the records of a descriptor's change on `host` prove, where that is less than what happened."""
+        del host
+        return None
 
     @abstractmethod
     def _descriptor_records(
@@ -53,9 +57,7 @@ class Directory(Part, Generic[Log]):
     ) -> list[Draft]: ...
 
     @abstractmethod
-    def _password_records(
-        self, log: Log, at: datetime, actor: Account, target: Account
-    ) -> tuple[list[Draft], list[Draft]]: ...
+    def _password_records(self, log: Log, at: datetime, actor: Account, target: Account) -> list[Draft]: ...
 
     @abstractmethod
     def _cleared_record(self, log: Log, at: datetime, actor: Account) -> Draft: ...
@@ -88,7 +90,7 @@ class Directory(Part, Generic[Log]):
             scope="mailbox",
             attribute=attribute,
             through=host.name,
-            shown=self.descriptor_shown,
+            shown=self._descriptor_shown(host),
         )
         if granted:
             self.world.ledger.grant(mailbox.name, trustee.name, right, row.id)
@@ -121,7 +123,7 @@ class Directory(Part, Generic[Log]):
             database=database.name,
             attribute=OBJECT_DESCRIPTOR,
             through=host.name,
-            shown=self.descriptor_shown,
+            shown=self._descriptor_shown(host),
         )
         if granted:
             self.world.ledger.grant_everywhere(trustee.name, "ReceiveAs", row.id)
@@ -141,7 +143,7 @@ class Directory(Part, Generic[Log]):
             outcome="failure",
             **whose(mailbox),
             **who(actor),
-            rights=("WriteDac",),
+            rights=("WriteDacl",),
             attribute=OBJECT_DESCRIPTOR,
             through=host.name,
         )
@@ -179,11 +181,16 @@ class Directory(Part, Generic[Log]):
         """Set somebody's password."""
         actor, target = self._of(act.by), self._of(act.trustee)
         host, log = self.controller(act)
-        evidence, beside = self._password_records(log, act.at, actor, target)
         row = self._row(
-            act, "change", "account.password_reset", evidence, **who(actor), **to_whom(target), through=host.name
+            act,
+            "change",
+            "account.password_reset",
+            self._password_records(log, act.at, actor, target),
+            **who(actor),
+            **to_whom(target),
+            through=host.name,
         )
-        return one(row, *beside)
+        return one(row)
 
     def clear_log(self, act: Act) -> Told:
         """Clear a domain controller's Security log: it begins anew, and numbers may be missing."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from mailwitness.simulate.act import Act, Told, one
-from mailwitness.simulate.generations.directory import MAILBOX_DESCRIPTOR, Directory
-from mailwitness.simulate.organisation import Account, number_of
+from mailwitness.simulate.generations.directory import MAILBOX_DESCRIPTOR, WITHOUT_VALUES, Directory
+from mailwitness.simulate.organisation import Account, Host, number_of
 from mailwitness.simulate.truth import Draft, to_whom, who, whose
 from mailwitness.simulate.witnesses.windows_2008 import Windows2008
 
@@ -15,6 +16,9 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 class Directory2008(Directory[Windows2008]):
     """Verbs of people who write the directory themselves, and of the domain controllers' own logs."""
+
+    def _descriptor_shown(self, host: Host) -> dict[str, Any] | None:
+        return WITHOUT_VALUES if host.name in self.world.dark else None
 
     def _descriptor_records(
         self, log: Windows2008, at: datetime, actor: Account, target: Account, attribute: str, change: tuple[str, str]
@@ -40,11 +44,9 @@ class Directory2008(Directory[Windows2008]):
             *log.modified(at + 12 * _MILLISECOND, actor, group, "member", before=before, after=after),
         ]
 
-    def _password_records(
-        self, log: Windows2008, at: datetime, actor: Account, target: Account
-    ) -> tuple[list[Draft], list[Draft]]:
+    def _password_records(self, log: Windows2008, at: datetime, actor: Account, target: Account) -> list[Draft]:
         changed = log.account_changed(at + _MILLISECOND, actor, target, PasswordLastSet="<never>")
-        return [log.password_reset(at, actor, target)], [changed]
+        return [log.password_reset(at, actor, target), changed]
 
     def _cleared_record(self, log: Windows2008, at: datetime, actor: Account) -> Draft:
         return log.cleared(at, actor)
@@ -129,9 +131,20 @@ class Directory2008(Directory[Windows2008]):
     def edit_profile(self, act: Act) -> Told:
         """Let the help desk correct a telephone number: 5136 of an attribute that says nothing about access."""
         actor, target = self._of(act.by), self._of(act.trustee)
-        _host, log = self.controller(act)
-        number = f"+49 30 5550{number_of(target.sid, act.at, below=900) + 100}"
-        return Told([], log.modified(act.at, actor, target, "telephoneNumber", before=None, after=number))
+        host, log = self.controller(act)
+        attribute, number = "telephoneNumber", f"+49 30 5550{number_of(target.sid, act.at, below=900) + 100}"
+        row = self._row(
+            act,
+            "change",
+            "account.changed",
+            log.modified(act.at, actor, target, attribute, before=None, after=number),
+            **who(actor),
+            **to_whom(target),
+            attribute=attribute,
+            after=number,
+            through=host.name,
+        )
+        return one(row)
 
     def dc_logon(self, act: Act) -> Told:
         """Log on at a domain controller over the network, and off again."""

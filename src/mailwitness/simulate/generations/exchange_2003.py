@@ -7,9 +7,10 @@ so `shown` says "permission.changed" with the attribute that was written.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from mailwitness.simulate.act import Act, Told, one
-from mailwitness.simulate.generations.directory import MAILBOX_DESCRIPTOR, Directory
+from mailwitness.simulate.generations.directory import MAILBOX_DESCRIPTOR, WITHOUT_VALUES, Directory
 from mailwitness.simulate.generations.part import Part
 from mailwitness.simulate.organisation import Account, Host
 from mailwitness.simulate.truth import Draft, who, whose
@@ -24,7 +25,9 @@ class Directory2003(Directory[Windows2003]):
 
     whole_seconds = True
 
-    descriptor_shown = {"what": "permission.changed", "rights": [], "trustee": None}  # noqa: RUF012 - see Directory
+    def _descriptor_shown(self, host: Host) -> dict[str, Any]:
+        del host
+        return WITHOUT_VALUES
 
     def _descriptor_records(
         self, log: Windows2003, at: datetime, actor: Account, target: Account, attribute: str, change: tuple[str, str]
@@ -48,10 +51,8 @@ class Directory2003(Directory[Windows2003]):
             log.group_changed(at, actor, group),
         ]
 
-    def _password_records(
-        self, log: Windows2003, at: datetime, actor: Account, target: Account
-    ) -> tuple[list[Draft], list[Draft]]:
-        return [log.password_reset(at, actor, target)], [log.account_changed(at, actor, target)]
+    def _password_records(self, log: Windows2003, at: datetime, actor: Account, target: Account) -> list[Draft]:
+        return [log.password_reset(at, actor, target), log.account_changed(at, actor, target)]
 
     def _cleared_record(self, log: Windows2003, at: datetime, actor: Account) -> Draft:
         return log.cleared(at, actor)
@@ -108,7 +109,7 @@ class Store2003Acts(Part):
             **whose(mailbox),
             **who(actor),
             strength="opened",
-            logon_type="delegate",
+            actor_role="delegate",
             client_ip=station.address,
             through=self._host.name,
             shown=None if actor.legacy_dn else {"strength": "attempted", "outcome": "unknown"},
@@ -144,7 +145,7 @@ class Store2003Acts(Part):
             **whose(mailbox),
             actor=account,
             strength="opened",
-            logon_type="system",
+            actor_role="system",
             through=self._host.name,
             shown={"strength": "attempted", "outcome": "unknown"},
         )
@@ -162,7 +163,7 @@ class Store2003Acts(Part):
             **whose(owner),
             **who(owner),
             strength="opened",
-            logon_type="owner",
+            actor_role="owner",
             client_ip=station.address,
             through=self._host.name,
         )

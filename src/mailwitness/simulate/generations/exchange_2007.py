@@ -103,7 +103,7 @@ class Store2007(Part):
             **whose(mailbox),
             **who(actor),
             strength=strength,
-            logon_type="delegate",
+            actor_role="delegate",
             folder=folder,
             client_ip=station.address,
             through=self._mail.name,

@@ -82,6 +82,7 @@ class Mailboxes2010(Part):
             **whose(mailbox),
             **who(actor),
             strength=strength,
+            actor_role="delegate",
             logon_type="delegate",
             folder=folder,
             client_ip=station.address,
@@ -92,6 +93,7 @@ class Mailboxes2010(Part):
 
     def _logged(self, access: MailboxAccess) -> list[Draft]:
         if access.mailbox.name in self.world.unaudited or access.actor.name in self.world.bypassing:
+            self.world.unseen[access.mailbox.name] = (access.actor, access.at)
             return []
         if access.operation == "FolderBind":
             key = (access.actor.name, access.mailbox.name, access.folder)
