@@ -61,5 +61,11 @@ def access(seconds: float, /, **fields: Any) -> dict[str, Any]:
 
 def notice(seconds: float, /, **fields: Any) -> dict[str, Any]:
     """Return an all-dash notice of a change (as of event 4738)."""
-    plain = {"kind": "account", "action": "changed", "event_code": "4738", "mailbox_ref": "FABRIK\\anna.berg"}
+    plain = {
+        "kind": "account",
+        "action": "changed",
+        "event_code": "4738",
+        "mailbox_ref": "FABRIK\\anna.berg",
+        "trustee_sid": "S-1-5-21-1-2-3-1107",
+    }
     return row(seconds, **(plain | fields))

@@ -20,10 +20,12 @@ from mailwitness.analysis.assign import Row, assign
 from mailwitness.analysis.change import Act
 from mailwitness.analysis.descriptor_change import is_object_descriptor
 from mailwitness.analysis.names import names, same
+from mailwitness.analysis.notices import join_notices
 from mailwitness.analysis.roles import (
     BARE_CHANGE,
     DIRECTORY_VALUE,
     MEMBERSHIP,
+    NOTICE,
     OBJECT_ACCESS,
     STATEMENT,
     role_of,
@@ -64,9 +66,10 @@ def assemble(
     )
     accesses = _join_member_writes(accesses, memberships)
     acts += _merge_accesses(accesses)
-    bare = _join_bare(by_role.get(BARE_CHANGE, []), acts)
-    acts += [Act(row, BARE_CHANGE) for row in bare]
     acts += [Act(row, STATEMENT) for row in by_role.get(STATEMENT, [])]
+    notices = join_notices(by_role.get(NOTICE, []), acts)
+    bare = _join_bare(join_notices(by_role.get(BARE_CHANGE, []), acts), acts)
+    acts += [Act(row, NOTICE) for row in notices] + [Act(row, BARE_CHANGE) for row in bare]
     for role in ("cmdlet", "admin_audit", "unified_audit"):
         acts += _join_cmdlets(role, by_role.get(role, []), acts, across_hosts)
     acts.sort(key=lambda act: (act.main["occurred_at"], act.main["event_id"]))
@@ -268,7 +271,7 @@ def _join_cmdlets(role: str, rows: list[Row], acts: list[Act], window: timedelta
     left = assign(
         role,
         rows,
-        [act for act in acts if act.role != BARE_CHANGE],
+        [act for act in acts if act.role not in (BARE_CHANGE, NOTICE)],
         witness_keys=target,
         act_keys=lambda act: [key for row in _told(act) for key in target(row)],
         window=window,

@@ -24,11 +24,12 @@ def assign(
     act_keys: Callable[[Act], Iterable[Hashable]],
     window: timedelta,
     fits: Callable[[Row, Act], bool] = lambda _row, _act: True,
+    many: Callable[[Act], bool] = lambda _act: False,
 ) -> list[Row]:
     """Join each of `witnesses` to one of `acts` that shares a key with it and lies within `window`; return the rest.
 
-    An act takes at most one witness of a role. `fits` may refuse a pair. The order of equal distances is the order
-    of the input, so that an answer is the same each time.
+    An act takes at most one witness of a role, unless `many` says that it leaves several. `fits` may refuse a pair.
+    The order of equal distances is the order of the input, so that an answer is the same each time.
     """
     by_key: dict[Hashable, list[tuple[int, Act]]] = defaultdict(list)
     for order, act in enumerate(acts):
@@ -48,7 +49,7 @@ def assign(
     given: set[int] = set()
     taken: set[int] = set()
     for _distance, index, order, row, act in pairs:
-        if index in given or order in taken or role in act.roles():
+        if index in given or ((order in taken or role in act.roles()) and not many(act)):
             continue
         given.add(index)
         taken.add(order)

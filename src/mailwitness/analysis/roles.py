@@ -13,6 +13,7 @@ DIRECTORY_VALUE = "directory_value"  # a value added or deleted (5136): carries 
 OBJECT_ACCESS = "object_access"  # rights exercised or requested on an object (4662, 566, 565): no values
 MEMBERSHIP = "membership"  # a member added or removed (4728 and its like)
 BARE_CHANGE = "bare_change"  # something changed, nothing said of what (an all-dash 4738, 642, 4735)
+NOTICE = "notice"  # an account or group changed, and which of its attributes (4738, 642, 4735)
 STATEMENT = "statement"  # any other event: it says all there is itself
 
 
@@ -26,6 +27,6 @@ def role_of(event: dict[str, Any]) -> str:
         return MEMBERSHIP
     if event["object_guid"] and event["rights"] and event["kind"] in ("permission", "account"):
         return OBJECT_ACCESS
-    if event["kind"] == "account" and event["action"] == "changed" and not (event["attribute"] or event["after"]):
-        return BARE_CHANGE
+    if event["kind"] == "account" and event["action"] == "changed" and (event["trustee_sid"] or event["group_sid"]):
+        return NOTICE if event["attribute"] or event["after"] else BARE_CHANGE
     return STATEMENT
