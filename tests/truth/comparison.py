@@ -16,11 +16,14 @@ import orjson
 from mailwitness.analysis.accesses import accesses
 from mailwitness.analysis.changes import changes
 from mailwitness.analysis.filters import Filters
+from mailwitness.analysis.names import weak_name
 from mailwitness.engine.embedded import Embedded
 from mailwitness.engine.query import Query
 from mailwitness.trail.reader import open_reader
 
 Row = dict[str, Any]
+COMPARABLE = ("smtp", "upn", "account", "legacy_dn")
+"""The forms of a reference whose leading name is the alias; a DN's is the display name, which the truth has not."""
 RECORDS = Query(
     "records",
     "where does each event stand?",
@@ -112,6 +115,8 @@ def _change_says(change: Any) -> Row:
         "outcome": change.outcome,
         "actor": (change.actor_sid, change.actor_name),
     }
+    if change.kind in ("permission", "routing") and change.mailbox_ref_form in COMPARABLE:
+        said["mailbox"] = change.mailbox_ref
     if not change.weak:  # an access without values names the right that was used, not the one that was given
         said["rights"] = sorted(change.rights)
     if change.trustee_sid or change.trustee_name or change.kind != "account":
@@ -124,11 +129,14 @@ def _access_says(row: Row) -> Row:
         "what": f"{row['kind']}.{row['action']}",
         "outcome": row["outcome"],
         "strength": row.get("strength"),
+        **({"mailbox": row["mailbox_ref"]} if row.get("mailbox_ref_form") in COMPARABLE else {}),
         "actor": (row.get("actor_sid"), row.get("actor_name")),
     }
 
 
 def _agrees(field: str, value: Any, expected: Row) -> bool:
+    if field == "mailbox":
+        return _leading(weak_name(value)) == _leading(expected.get("mailbox") or "")
     if field == "rights":
         return value == sorted(expected.get("rights") or [])
     if field in ("actor", "trustee"):
