@@ -106,7 +106,7 @@ class _Transcoded(io.RawIOBase):
             return self._decoder.decode(chunk, final=self._ended)
         except UnicodeDecodeError:  # half a unit at the end of the file, or a UTF-32 number beyond Unicode
             self._decoder.reset()
-            return chunk.decode(self._encoding, "replace")
+            return chunk.decode(self._encoding, "replace") or "\ufffd"
 
     def close(self) -> None:
         self._file.close()
