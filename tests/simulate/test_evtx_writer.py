@@ -201,6 +201,11 @@ TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("C
 LONG = st.builds(lambda text, times: text * times, TEXT, st.integers(1, 60))
 
 
+def seen_by_libevtx(value):
+    """Return the value as libevtx gives it: it leaves out white space that stands alone."""
+    return value if value.strip(" \t\r\n") else ""
+
+
 @given(values=st.lists(TEXT | LONG, max_size=8), value=LONG, number=st.integers(1, 2**63))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_comes_back(tmp_path, values, value, number):
@@ -210,8 +215,8 @@ def test_any_text_comes_back(tmp_path, values, value, number):
     assert ([got] if isinstance(got, str) else got) == values
     assert named["EventData"]["AttributeValue"] == value[:20_000]
     one, two = by_libevtx(path)
-    assert [one.get_string(i) or "" for i in range(len(values))] == values
-    assert (two.get_string(13) or "") == value[:20_000]
+    assert [one.get_string(i) or "" for i in range(len(values))] == [seen_by_libevtx(v) for v in values]
+    assert (two.get_string(13) or "") == seen_by_libevtx(value[:20_000])
     assert one.identifier == number
 
 
