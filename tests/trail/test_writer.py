@@ -148,7 +148,7 @@ def test_a_writer_that_failed_does_not_go_on(created, monkeypatch):
     with Writer.open(created.trail.path) as writer:
         writer.append(batch([1]))
         monkeypatch.setattr(writer_module, "write_tiles", _no_space)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(TrailError, match="No space"):
             writer.commit()
         with pytest.raises(TrailError, match="failed before"):
             writer.append(batch([2]))
@@ -270,7 +270,7 @@ def test_a_leaf_that_is_not_acknowledged_is_not_read(created, monkeypatch):
     with Writer.open(created.trail.path) as writer:
         writer.append(batch([2]))
         monkeypatch.setattr(writer_module, "write_tiles", _no_space)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(TrailError, match="No space"):
             writer.commit()
         assert len(events_in(created)) == 1
         writer.abandon()

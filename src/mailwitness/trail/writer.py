@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from deltalake.exceptions import DeltaError
 
 from mailwitness.errors import TrailError, TrailLocked
 from mailwitness.event import Blob, instant, leaf_hash
@@ -300,6 +301,13 @@ class Writer:
         """Whatever ends a change half way leaves memory and disk apart: only a new writer may go on."""
         try:
             yield
+        except (OSError, DeltaError, pa.ArrowException) as cause:
+            self._broken = True
+            raise TrailError(
+                f"the trail cannot be written: {cause}",
+                where=str(self.trail.path),
+                remedy="see to the disk, then start again: what was acknowledged is safe, the rest is taken in again",
+            ) from cause
         except BaseException:
             self._broken = True
             raise
