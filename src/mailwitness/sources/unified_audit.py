@@ -135,6 +135,7 @@ def _common(unified: UnifiedRecord, record: ExportRecord, context: Context) -> d
         "client_app": said.text("ClientInfoString"),
         "app_id": said.text("ClientAppId", "AppId") or access.text("ClientAppId"),
         "session_id": said.text("SessionId") or access.text("AADSessionId"),
+        "transaction_id": unified.record or None,
         "request_id": said.text("ClientRequestId", "InterSystemsId"),
         "logon_type": logon_type_of(said),
         "source": NAME,
