@@ -99,7 +99,7 @@ class _Log:
             return False
         if draft.fresh_file:
             self._next_file()
-        self._number += draft.lost
+        self._number = 1 if draft.restart else self._number + draft.lost
         record: WindowsRecord | AuditRow = draft.record
         place: dict[str, Any] = {"file": self._file}
         if isinstance(record, WindowsRecord):

@@ -34,13 +34,15 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
 class Draft(msgspec.Struct):
     """A record on its way into a log; `placed` is set when it is written (never, if nobody kept that log).
 
-    `lost` numbers were given out before it and are in nobody's hands; `fresh_file` begins the next file of its log.
+    `lost` numbers were given out before it and are in nobody's hands; `fresh_file` begins the next file of its log;
+    `restart` numbers anew from 1.
     """
 
     log: str
     record: WindowsRecord | AuditRow
     lost: int = 0
     fresh_file: bool = False
+    restart: bool = False
     placed: dict[str, Any] | None = None
 
 

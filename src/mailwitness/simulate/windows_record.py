@@ -40,6 +40,7 @@ class WindowsRecord(msgspec.Struct, frozen=True, kw_only=True):
     opcode: int = 0
     qualifiers: int | None = None
     provider_guid: str | None = None
+    keyword_bits: int = RESERVED  # of a provider with a manifest, beside the audit bits
     user_sid: str | None = None
     message: str | None = None
     data: bytes = b""
@@ -54,4 +55,4 @@ class WindowsRecord(msgspec.Struct, frozen=True, kw_only=True):
         bits = {"success": AUDIT_SUCCESS, "failure": AUDIT_FAILURE, None: 0}[self.audit]
         if self.qualifiers is not None:
             return bits | CLASSIC
-        return bits | RESERVED
+        return bits | self.keyword_bits

@@ -10,7 +10,6 @@ from mailwitness.simulate.truth import to_whom, who, whose
 from mailwitness.simulate.witnesses.unified_audit import ITEM, OWNER, UnifiedAudit
 from mailwitness.simulate.world import World
 
-_DISCOVERY = "DiscoverySearchMailbox{D919BA05-46A6-415f-80AD-7E09334BB852}"
 _EXCHANGE_ONLINE = "Office 365 Exchange Online"
 
 
@@ -333,14 +332,15 @@ class CloudChanges(Part):
 
     def service_grant(self, act: Act) -> Told:
         """Let Microsoft's own service give Discovery Management its mailbox: nearly all of this cmdlet is that."""
-        parameters = {"Identity": _DISCOVERY, "User": "Discovery Management", "AccessRights": "FullAccess"}
-        draft = self._audit.service_cmdlet(act.at, "Add-MailboxPermission", parameters, _DISCOVERY)
+        discovery = self.world.names.discovery_mailbox
+        parameters = {"Identity": discovery, "User": "Discovery Management", "AccessRights": "FullAccess"}
+        draft = self._audit.service_cmdlet(act.at, "Add-MailboxPermission", parameters, discovery)
         row = self._row(
             act,
             "change",
             "permission.granted",
             [draft],
-            mailbox=_DISCOVERY,
+            mailbox=discovery,
             actor="NT AUTHORITY\\SYSTEM (Microsoft.Exchange.ServiceHost)",
             trustee="Discovery Management",
             rights=("FullAccess",),

@@ -60,7 +60,7 @@ class Directory(Part, Generic[Log]):
     def _password_records(self, log: Log, at: datetime, actor: Account, target: Account) -> list[Draft]: ...
 
     @abstractmethod
-    def _cleared_record(self, log: Log, at: datetime, actor: Account) -> Draft: ...
+    def _cleared_record(self, log: Log, act: Act) -> Draft: ...
 
     def grant_send_as(self, act: Act) -> Told:
         """Give Send-As on an account, in the directory."""
@@ -193,14 +193,14 @@ class Directory(Part, Generic[Log]):
         return one(row)
 
     def clear_log(self, act: Act) -> Told:
-        """Clear a domain controller's Security log: it begins anew, and numbers may be missing."""
+        """Clear a domain controller's Security log: it begins anew, and what nobody saved is gone."""
         actor = self._of(act.by)
         host, log = self.controller(act)
-        draft = self._cleared_record(log, act.at, actor)
-        draft.lost, draft.fresh_file = act.lost, True
+        draft = self._cleared_record(log, act)
+        draft.fresh_file = True
         where = {"host": host.name, "channel": "Security"}
         rows = [self._row(act, "change", "audit.log_cleared", [draft], **who(actor), through=host.name, **where)]
-        if act.lost:
+        if draft.lost:
             rows.append(self._row(act, "gap", "audit.gap", [draft], **where))
             rows[1].says = None
         return Told(rows)

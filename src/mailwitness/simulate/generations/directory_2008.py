@@ -48,8 +48,10 @@ class Directory2008(Directory[Windows2008]):
         changed = log.account_changed(at + _MILLISECOND, actor, target, PasswordLastSet="<never>")
         return [log.password_reset(at, actor, target), changed]
 
-    def _cleared_record(self, log: Windows2008, at: datetime, actor: Account) -> Draft:
-        return log.cleared(at, actor)
+    def _cleared_record(self, log: Windows2008, act: Act) -> Draft:
+        draft = log.cleared(act.at, self._of(act.by))
+        draft.lost = act.lost
+        return draft
 
     def write_mailbox_descriptor(self, act: Act) -> Told:
         """Give FullAccess by writing the attribute with a directory editor: no cmdlet, and a person as the writer."""

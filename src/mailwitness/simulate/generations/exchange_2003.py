@@ -54,8 +54,10 @@ class Directory2003(Directory[Windows2003]):
     def _password_records(self, log: Windows2003, at: datetime, actor: Account, target: Account) -> list[Draft]:
         return [log.password_reset(at, actor, target), log.account_changed(at, actor, target)]
 
-    def _cleared_record(self, log: Windows2003, at: datetime, actor: Account) -> Draft:
-        return log.cleared(at, actor)
+    def _cleared_record(self, log: Windows2003, act: Act) -> Draft:
+        draft = log.cleared(act.at, self._of(act.by))
+        draft.restart = True  # a cleared log of this generation counts from 1 again: no hole shows what is gone
+        return draft
 
     def grant(self, act: Act) -> Told:
         """Give FullAccess on a mailbox, as Active Directory Users and Computers does it."""

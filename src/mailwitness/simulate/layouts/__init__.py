@@ -17,7 +17,7 @@ import msgspec
 import yaml
 
 from mailwitness.errors import KnowledgeError
-from mailwitness.simulate.windows_record import WindowsRecord
+from mailwitness.simulate.windows_record import RESERVED, WindowsRecord
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +44,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: Literal["success", "none"] = "success"
     qualifiers: int | None = None
     process_id: int = 0
+    keyword_bits: int = RESERVED
 
 
 class Layouts:
@@ -93,6 +94,7 @@ class Layouts:
             message=None if entry.message is None else _fill(entry.message, names, values),
             user_data=None if entry.user_data is None else (entry.user_data, entry.namespace),
             process_id=self._file.process_id,
+            keyword_bits=self._file.keyword_bits,
             user_sid=user_sid,
             activity_id=activity_id,
         )
@@ -140,6 +142,8 @@ class DirectoryNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attributes: dict[str, Attribute]
     rights: dict[str, str]
     app_roles: dict[str, str]
+    app_ids: dict[str, str]
+    discovery_mailbox: str
     mailbox_letters: dict[str, str]
     accesses: dict[str, Access]
     operations: dict[str, str]

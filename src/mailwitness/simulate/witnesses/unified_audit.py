@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from mailwitness.simulate.layouts import directory_names
 from mailwitness.simulate.organisation import Account, Organisation, guid_of, number_of
 from mailwitness.simulate.truth import AuditRow, Draft
 
-OUTLOOK_ONLINE = "00000002-0000-0ff1-ce00-000000000000"
 ADMIN, ITEM, ITEM_GROUP, DIRECTORY, AGGREGATED = 1, 2, 3, 8, 50
 REGULAR, ADMINISTRATOR, DATACENTER, APPLICATION = 0, 2, 3, 5
 OWNER, BY_ADMIN, DELEGATED = 0, 1, 2
@@ -27,6 +27,7 @@ class UnifiedAudit:
     def __init__(self, organisation: Organisation, logs: list[str]) -> None:
         self._organisation = organisation
         self._logs = logs
+        self._exchange_online = directory_names().app_ids["exchange_online"]
         self.tenant = guid_of(organisation.dns, "tenant")
 
     def _draft(self, at: datetime, fields: dict[str, Any]) -> Draft:
@@ -105,7 +106,7 @@ class UnifiedAudit:
             "ClientIPAddress": address,
             "ClientIP": address,
             "ClientInfoString": f"Client=OWA;{_BROWSER};",
-            "AppId": OUTLOOK_ONLINE,
+            "AppId": self._exchange_online,
             "ExternalAccess": False,
             "InternalLogonType": logon_type,
             "LogonType": logon_type,
@@ -133,7 +134,11 @@ class UnifiedAudit:
                 "ClientAppId": app.guid,
                 "ClientInfoString": "Client=WebServices;ExchangeWebServices",
                 "ActorInfoString": "Client=WebServices;ExchangeWebServices",
-                "AppAccessContext": {"ClientAppId": app.guid, "APIId": OUTLOOK_ONLINE, "IssuedAtTime": at.isoformat()},
+                "AppAccessContext": {
+                    "ClientAppId": app.guid,
+                    "APIId": self._exchange_online,
+                    "IssuedAtTime": at.isoformat(),
+                },
             }
         )
         return draft

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Literal
 
 import orjson
 
+from mailwitness.simulate.organisation import guid_of
 from mailwitness.simulate.windows_record import WindowsRecord
 from mailwitness.simulate.writers.event_xml import user_data_xml, xml_time
 from mailwitness.simulate.writers.record_writer import RecordWriter
@@ -130,7 +131,7 @@ def openwec(record: WindowsRecord) -> dict[str, Any]:
         "IpAddress": "192.0.2.10",
         "TimeReceived": record.occurred_at.isoformat(timespec="milliseconds"),
         "Principal": f"{record.computer.split('.')[0].upper()}$@EXAMPLE",
-        "Subscription": {"Uuid": "8B18D83D-2964-4F35-AC3B-6F4E6FFA727B", "Version": "1", "Name": "all", "Uri": "/all"},
+        "Subscription": {"Uuid": guid_of("subscription").upper(), "Version": "1", "Name": "all", "Uri": "/all"},
     }
     return event
 

@@ -161,10 +161,10 @@ class Chunk:
         self._put(_INSTANCE.pack(0x0C, 1, identity, known or at))
         if known is None:
             self._templates[template.guid] = at
-            self._define(template, at, identity)
+            self._define(template, at)
 
-    def _define(self, template: Template, at: int, identity: int) -> None:
-        bucket = _TEMPLATES_AT + 4 * (identity % 32)
+    def _define(self, template: Template, at: int) -> None:
+        bucket = _TEMPLATES_AT + 4 * (name_hash(template.guid) % 32)
         self._put(bytes(self._buffer[bucket : bucket + 4]) + template.guid + b"\x00\x00\x00\x00" + _FRAGMENT)
         self._buffer[bucket : bucket + 4] = struct.pack("<I", at)
         self._element(template.root)
@@ -236,7 +236,7 @@ class Chunk:
 
 
 def name_hash(data: bytes) -> int:
-    """Return the 16-bit hash under which a chunk files a name (UTF-16LE bytes)."""
+    """Return the 16-bit hash under which a chunk files a name (UTF-16LE) or a template (its GUID)."""
     number = 0
     for (unit,) in struct.iter_unpack("<H", data):
         number = (number * _HASH_FACTOR + unit) & 0xFFFFFFFF
