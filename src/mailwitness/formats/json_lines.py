@@ -17,12 +17,13 @@ from mailwitness.formats import encoded, windows_json
 from mailwitness.formats.interface import ExportRecord, Reading, Span, Wanted
 from mailwitness.formats.json_values import Refused, values
 from mailwitness.formats.skips import Skips
-from mailwitness.formats.strict_json import JsonRefusedError, as_exported, decode
+from mailwitness.formats.strict_json import VALUES, JsonRefusedError, as_exported, decode, value_count
 
 NAME = "json"
 DOC = "JSON: Winlogbeat, NXLog and OpenWEC events; exports of cmdlets and APIs as lines, arrays or single objects."
 
 LINE_BYTES = 16 << 20
+_DENSE_FROM = 1 << 20
 _SPAN_BYTES = 64 << 20
 _SPANS = 8
 """Each span counts the lines before it: more spans would spend more on that than they win."""
@@ -56,8 +57,8 @@ def spans(path: Path) -> list[Span]:
 def _has_object_a_line(path: Path) -> bool:
     """Return whether the first line is an object for itself (or was one before it was damaged)."""
     with encoded.open_utf8(path) as stream:
-        for line in encoded.lines(stream, LINE_BYTES):
-            if isinstance(line, int):
+        while line := stream.readline(LINE_BYTES):
+            if len(line) == LINE_BYTES:  # too long to be looked at here
                 return True
             if line.strip():
                 return line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}")
@@ -89,7 +90,9 @@ class _Reader:
             for line in encoded.lines(stream, LINE_BYTES):
                 number += 1
                 if isinstance(line, int):
-                    yield self._limit(number, line)
+                    yield self._limit(number, f"a line of at most {LINE_BYTES} bytes", f"one of {line}")
+                elif len(line) > _DENSE_FROM and (count := value_count(line)) > VALUES:
+                    yield self._limit(number, f"at most {VALUES} values", f"about {count}")
                 elif line.strip():
                     yield from self._line(line, number)
                 if left is not None:
@@ -99,14 +102,9 @@ class _Reader:
                 if self.skips.full:
                     yield from self.skips.drain()
 
-    def _limit(self, number: int, length: int) -> Problem:
-        return Problem(
-            code="limit",
-            where=Place(evidence=self._path.name, line=number),
-            expected=f"a line of at most {LINE_BYTES} bytes",
-            found=f"one of {length}",
-            records=1,
-        )
+    def _limit(self, number: int, expected: str, found: str) -> Problem:
+        where = Place(evidence=self._path.name, line=number)
+        return Problem(code="limit", where=where, expected=expected, found=found, records=1)
 
     def _line(self, line: bytes, number: int) -> Iterator[Reading]:
         if self._wanted.codes is not None and self._is_unwanted(line):
@@ -172,7 +170,7 @@ class _Reader:
 
 
 def _unwrapped(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
-    """Yield the objects in an array, and what Elasticsearch wraps its documents in, without the wrapping."""
+    """Yield the objects in an array, in a page of Microsoft Graph (OData), and in what Elasticsearch wraps around them."""
     for each in value if isinstance(value, list) else (value,):
         if not isinstance(each, dict):
             yield each
@@ -181,6 +179,8 @@ def _unwrapped(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
         if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
             for hit in hits["hits"]:
                 yield hit["_source"] if isinstance(hit, dict) and isinstance(hit.get("_source"), dict) else hit
+        elif isinstance(each.get("value"), list) and any(key.startswith("@odata.") for key in each):
+            yield from each["value"]
         else:
             yield each["_source"] if isinstance(each.get("_source"), dict) else each
 
