@@ -85,7 +85,7 @@ def test_a_delegate_may_send_on_behalf(operation, word):
         ("msExchMailboxAuditEnable", ADDED, "FALSE", "audit settings_changed"),
         ("msExchAuditDelegate", DELETED, "1", "audit settings_changed"),
         ("msExchMailboxAuditLogAgeLimit", ADDED, "0", "audit settings_changed"),
-        ("msExchMasterAccountSid", ADDED, "S-1-5-21-9", "account changed"),
+        ("msExchMasterAccountSid", ADDED, "S-1-5-21-9", "permission owner_changed"),
         ("msExchMailboxGuid", ADDED, "x", "account changed"),
         ("HOMEMDB", ADDED, "CN=db", "account changed"),
         ("servicePrincipalName", ADDED, "HTTP/x", "account changed"),

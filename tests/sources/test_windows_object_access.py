@@ -120,7 +120,7 @@ def test_a_refused_request_is_an_attempted_change(refused):
         ("msExchMailboxSecurityDescriptor", "permission changed", ("WriteProperty",)),
         ("publicDelegates", "permission changed", ("SendOnBehalf",)),
         ("msExchBypassAudit", "audit settings_changed", ("WriteProperty",)),
-        ("msExchMasterAccountSid", "account changed", ("WriteProperty",)),
+        ("msExchMasterAccountSid", "permission owner_changed", ("WriteProperty",)),
         ("altRecipient", "account changed", ("WriteProperty",)),
         ("member", "account changed", ("WriteProperty",)),
     ],

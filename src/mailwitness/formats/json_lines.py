@@ -170,7 +170,7 @@ class _Reader:
 
 
 def _unwrapped(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
-    """Yield the objects in an array, in a page of Microsoft Graph (OData), and in what Elasticsearch wraps around them."""
+    """Yield the objects in an array, in a page of Microsoft Graph (OData), and in what Elasticsearch wraps."""
     for each in value if isinstance(value, list) else (value,):
         if not isinstance(each, dict):
             yield each
