@@ -95,7 +95,7 @@ def test_a_quote_that_never_closes_costs_its_own_row(read_bytes):
 def test_a_giant_field_is_taken_and_a_larger_one_is_a_limit(read_bytes, monkeypatch):
     (record,) = read_bytes("A,B\r\n" + "x" * 3_000_000 + ",2\r\n", "x.csv")
     assert len(record.fields["A"]) == 3_000_000
-    monkeypatch.setattr(csv_rows, "FIELD_CHARACTERS", 1000)
+    monkeypatch.setattr(csv_rows, "FIELD_BYTES", 1000)
     long_line = read_bytes("A,B\r\n" + "x" * 3000 + ",2\r\n3,4\r\n", "x.csv")
     long_field = read_bytes('A,B\r\n"' + "x\r\n" * 3000 + '",2\r\n', "x.csv")
     assert [type(r) for r in long_line] == [Problem, ExportRecord]

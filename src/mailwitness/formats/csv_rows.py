@@ -7,21 +7,22 @@ that never closes costs its own row: reading goes on behind the line where it op
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from mailwitness.event import ProblemCode
 from mailwitness.formats import encoded
 
-FIELD_CHARACTERS = 16 << 20
+FIELD_BYTES = 16 << 20
 COLUMNS = 10_000
 DELIMITERS = ",;\t|"
 _REWINDS = 64
 """How often a row is read again from its second line: each may cost a field's limit, so not without end."""
+_REWIND_LINES = 100_000
 _NO_NAME = re.compile(r"[={}<>]")
 _LETTER = re.compile(r"[^\W\d]")
 _NAME_CHARACTERS = 256
@@ -123,8 +124,8 @@ def layout_of(path: Path) -> Table | None:
 
 def rows(path: Path, table: Table) -> Iterator[Row | BadRow]:
     """Yield the rows of a file behind its line of names, in order."""
-    csv.field_size_limit(FIELD_CHARACTERS)
-    with io.TextIOWrapper(encoded.open_utf8(path), encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    csv.field_size_limit(FIELD_BYTES)
+    with encoded.open_utf8(path) as stream:
         lines = _Lines(stream)
         for _ in range(table.first_line - 1):
             lines.skip()
@@ -147,7 +148,7 @@ def _rows(lines: _Lines, reader: Iterator[list[str]]) -> Iterator[Row | BadRow]:
                 rewinds += 1
                 lines.rewind()
         except _LineTooLongError:
-            yield BadRow(line, "limit", f"a line of more than {FIELD_CHARACTERS} characters")
+            yield BadRow(line, "limit", f"a line of more than {FIELD_BYTES} bytes")
         else:
             if values:
                 yield Row(line, values)
@@ -160,28 +161,32 @@ class _LineTooLongError(Exception):
 class _Lines:
     """The lines of a stream, counted, of bounded length; those of the row at hand can be read again."""
 
-    def __init__(self, stream: io.TextIOWrapper) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO) -> None:
+        self._lines = encoded.lines(stream, FIELD_BYTES)
         self._again: list[str] = []
         self._taken: list[str] = []
         self.number = 0
+        self.row_lines = 0
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.pop() if self._again else self._stream.readline(FIELD_CHARACTERS)
-        if not line:
-            raise StopIteration
+        line = self._again.pop() if self._again else self._read()
         self.number += 1
-        if len(line) >= FIELD_CHARACTERS and not line.endswith(("\n", "\r")):
-            while line and not line.endswith(("\n", "\r")):
-                line = self._stream.readline(FIELD_CHARACTERS)
+        self.row_lines += 1
+        if line is None:
             raise _LineTooLongError
-        self._taken.append(line)
+        if self.row_lines <= _REWIND_LINES:
+            self._taken.append(line)
         return line
 
+    def _read(self) -> str | None:
+        line = next(self._lines)
+        return None if isinstance(line, int) else line.decode("utf-8", "surrogateescape")
+
     def skip(self) -> None:
+        """Pass over one line."""
         try:
             next(self)
         except (StopIteration, _LineTooLongError):
@@ -190,9 +195,10 @@ class _Lines:
     def begin_row(self) -> None:
         """Forget the lines of the row before."""
         self._taken.clear()
+        self.row_lines = 0
 
     def rewind(self) -> None:
-        """Give the lines of this row again, its first one excepted."""
-        self._again.extend(reversed(self._taken[1:]))
-        self.number -= len(self._taken) - 1
-        self._taken.clear()
+        """Give the lines of this row again, its first one excepted, if they are not too many to have been kept."""
+        if self.row_lines <= _REWIND_LINES:
+            self._again.extend(reversed(self._taken[1:]))
+            self.number -= len(self._taken) - 1

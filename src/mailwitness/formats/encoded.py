@@ -71,7 +71,7 @@ def head_as_utf8(head: bytes) -> bytes:
 def open_utf8(path: Path, start: int = 0) -> BinaryIO:
     """Return the file's text as a binary stream of UTF-8, from byte `start` on (UTF-8 files only), without its mark."""
     encoding = encoding_of_file(path)
-    file = path.open("rb")
+    file = path.open("rb", buffering=_CHUNK)
     file.seek(max(start, encoding.mark))
     if encoding.is_utf8:
         return file

@@ -28,6 +28,10 @@ _BETWEEN = re.compile(
 _END = b"</Event>"
 _LONGEST_START = len(b"<Event ") - 1
 _LONGEST_TAG = 4096
+_OPEN, _TORN = -1, -2
+_KNOWN_ENDS = 10_000
+_DOUBTED_BYTES = 64 << 20
+"""How much of a file is parsed on suspicion: nested starts would have it parsed again and again."""
 _TOO_LONG = f"an event of more than {RECORD_BYTES} bytes"
 
 
@@ -77,6 +81,10 @@ class _Cutter:
         self._buffer = b""
         self._position = 0
         self._offset = max(start, encoding.mark)  # where `_position` is in the evidence
+        self._passed = 0  # bytes of the stream before the buffer
+        self._ends: dict[int, int] = {}  # of starts that hold others, in bytes of the stream: their end, or _TORN
+        self._scanned = 0
+        self._doubted = 0
         self._searched = 0  # up to here the buffer holds no end of the event at `_position`
         self._ended = False
         self._amiss = start > 0  # the record here was given up already: bytes up to the next event are part of it
@@ -107,7 +115,10 @@ class _Cutter:
         self._ended = not chunk
         self._buffer = self._buffer[self._position :] + chunk
         self._searched = max(0, self._searched - self._position)
+        self._passed += self._position
         self._position = 0
+        if len(self._ends) > _KNOWN_ENDS:
+            self._ends = {start: end for start, end in self._ends.items() if start >= self._passed}
 
     def _end_of_what_is_whole(self) -> int:
         """Return how far the buffer can be told: up to a tag that its end may have cut in two."""
@@ -128,41 +139,69 @@ class _Cutter:
 
     def _event(self) -> Frame | Fault:
         """Return the event at `_position`, or the Fault in its place, and move behind it."""
+        self._scanned = 0
         while True:
             end = self._end()
+            if end == _TORN:
+                return self._torn_before(self._next_start())
             if end >= 0:
                 return self._whole(end)
-            if self._ended or len(self._buffer) - self._position > RECORD_BYTES:
+            if self._is_all_there():
                 return self._given_up()
             self._more()
 
+    def _is_all_there(self) -> bool:
+        """Return whether the buffer holds as much of the event as will be looked at."""
+        return self._ended or len(self._buffer) - self._position > RECORD_BYTES
+
     def _end(self) -> int:
-        """Return where the event at `_position` ends, or -1 if its end is not in the buffer."""
+        """Return where the event at `_position` ends: _OPEN if not in the buffer, _TORN if nowhere."""
         buffer, start = self._buffer, self._position
         tag = _START_TAG.match(buffer, start)
         if tag is not None and tag.group(1):
             return tag.end()
+        known = self._ends.get(self._passed + start)
+        if known is not None:
+            return known if known < 0 else known - self._passed
         end = buffer.find(_END, self._searched)
         if end < 0:
             self._searched = max(start, len(buffer) - len(_END))
-            return -1
+            return _OPEN
         end += len(_END)
         if buffer.find(b"<!", start, end) < 0 and _START.search(buffer, start + 1, end) is None:
             return end
-        return self._balanced_end()
+        self._scan()
+        known = self._ends.get(self._passed + start, _OPEN)
+        return known if known < 0 else known - self._passed
 
-    def _balanced_end(self) -> int:
-        """Return the end of an event that holds comments, CDATA sections or elements of its own name."""
-        depth = 0
+    def _scan(self) -> None:
+        """Match starts and ends from here on, past comments and CDATA, and keep what is decided.
+
+        Each start is looked at a few times only, however they are nested: a file of starts must not cost their square.
+        """
+        size = len(self._buffer) - self._position
+        if size < 2 * self._scanned and not self._is_all_there():
+            return
+        self._scanned = size
+        open_starts: list[int] = []
+        last = 0
         for token in _TOKEN.finditer(self._buffer, self._position):
             if token.group().startswith(b"</"):
-                depth -= 1
-                if depth == 0:
-                    return token.end()
+                if open_starts:
+                    self._ends[self._passed + open_starts.pop()] = self._passed + token.end()
+                if not open_starts:
+                    return
             elif token.group() == b"<Event":
                 tag = _START_TAG.match(self._buffer, token.start())
-                depth += not (tag is not None and tag.group(1))
-        return -1
+                if tag is None or not tag.group(1):
+                    last = token.start()
+                    open_starts.append(last)
+        if self._is_all_there():  # only the last start can still end behind the buffer
+            self._ends.update((self._passed + start, _TORN) for start in open_starts if start != last)
+
+    def _next_start(self) -> int:
+        match = _START.search(self._buffer, self._position + 1)
+        return len(self._buffer) if match is None else match.start()
 
     def _whole(self, end: int) -> Frame | Fault:
         start, offset = self._position, self._offset
@@ -170,14 +209,17 @@ class _Cutter:
             self._move(end)
             return Fault(offset, "limit", _TOO_LONG, 1)
         document = self._buffer[start:end]
-        inner = _START.search(self._buffer, start + 1, end)
-        if inner is not None:
+        if _START.search(document, 1) is not None:
             # Either an element of that name in the record's own data, or the record before it is torn. Only what
             # parses as a whole is taken as a whole: else the inner one is a record of its own.
             try:
                 hardened_xml.parse(document)
-            except XmlRefusedError:
-                return self._torn_before(inner.start())
+            except XmlRefusedError as error:
+                self._doubted += len(document)
+                if error.code == "damaged" and self._doubted <= _DOUBTED_BYTES:
+                    return self._torn_before(self._next_start())
+                self._move(end)
+                return Fault(offset, error.code, error.found, len(_START.findall(document)))
         self._move(end)
         return Frame(offset, document)
 
@@ -188,12 +230,12 @@ class _Cutter:
 
     def _given_up(self) -> Fault:
         """Return the Fault for an event whose end does not come, and move to where the next may begin."""
-        offset = self._offset
-        starts = [match.start() for match in _START.finditer(self._buffer, self._position + 1)]
-        if starts and self._buffer.find(_END, starts[0]) >= 0:
-            return self._torn_before(starts[0])
+        offset, next_start = self._offset, self._next_start()
+        if self._buffer.find(_END, next_start) >= 0:
+            return self._torn_before(next_start)
+        count = len(_START.findall(self._buffer, self._position))
         self._move(len(self._buffer) if self._ended else len(self._buffer) - _LONGEST_START)
         self._amiss = True
         if self._ended:
-            return Fault(offset, "truncated", "an event that does not end", 1 + len(starts))
-        return Fault(offset, "limit", _TOO_LONG, 1 + len(starts))
+            return Fault(offset, "truncated", "an event that does not end", count)
+        return Fault(offset, "limit", _TOO_LONG, count)

@@ -17,7 +17,7 @@ import msgspec
 
 from mailwitness.event import ProblemCode
 from mailwitness.formats import encoded
-from mailwitness.formats.strict_json import DECODER, DEPTH, JsonRefusedError
+from mailwitness.formats.strict_json import DECODER, DEPTH, VALUES, JsonRefusedError, value_count
 
 VALUE_BYTES = 16 << 20
 _CHUNK = 1 << 20
@@ -117,25 +117,34 @@ class _Cutter:
     def _value(self) -> tuple[Value | Refused | None, bool]:
         """Return the value here, or why it is refused, and whether there is a way on."""
         while True:
+            if self._is_dense():
+                return self._given_up("limit", f"a value of more than {VALUES} values", len(self._buffer))
             try:
                 value, end = DECODER.raw_decode(self._buffer, self._position)
-            except JsonRefusedError as error:
-                return self._passed_over(error)
-            except RecursionError:
-                return self._given_up("limit", f"values nested deeper than {DEPTH} levels", self._position + 1)
             except json.JSONDecodeError as error:
                 if not self._is_cut_off(error):
                     return self._damaged(error)
                 if len(self._buffer) - self._position > VALUE_BYTES:
                     return self._given_up("limit", _TOO_LONG, len(self._buffer))
-            except ValueError as error:  # an integer of thousands of digits
-                return self._given_up("limit", str(error), self._position + 1)
+            except (ValueError, RecursionError) as error:
+                return self._refused_whole(error)
             else:
                 if end < len(self._buffer) or self._ended or not isinstance(value, int | str):
                     reading = Value(self._offset, self._line, value)
                     self._move(end)
                     return reading, True
             self._more()
+
+    def _is_dense(self) -> bool:
+        # the buffer grows for one long value only: what it holds then is that value
+        return len(self._buffer) > 4 * _CHUNK and value_count(self._buffer) > VALUES
+
+    def _refused_whole(self, error: ValueError | RecursionError) -> tuple[Value | Refused | None, bool]:
+        if isinstance(error, JsonRefusedError):
+            return self._passed_over(error)
+        if isinstance(error, RecursionError):
+            return self._given_up("limit", f"values nested deeper than {DEPTH} levels", self._position + 1)
+        return self._given_up("limit", str(error), self._position + 1)  # an integer of thousands of digits
 
     def _is_cut_off(self, error: json.JSONDecodeError) -> bool:
         if self._ended:

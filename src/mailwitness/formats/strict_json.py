@@ -12,6 +12,8 @@ from typing import Any
 from mailwitness.event import ProblemCode
 
 DEPTH = 64
+VALUES = 2_000_000
+"""Values of one document: each costs up to a hundred bytes of memory, however few it has in the text."""
 EXACT_INTEGER = (1 << 53) - 1
 """Integers beyond this are not the same number in every JSON reader (RFC 8259, 6): entries carry them as text."""
 
@@ -57,6 +59,13 @@ def decode(document: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
         raise JsonRefusedError("limit", f"values nested deeper than {DEPTH} levels") from None
     except ValueError as error:
         raise JsonRefusedError("damaged", f"no JSON: {error}") from None
+
+
+def value_count(document: bytes | str) -> int:
+    """Return at least how many values a document would come to, without decoding it; commas in texts count too."""
+    if isinstance(document, str):
+        return document.count(",") + document.count("[") + document.count("{")
+    return document.count(b",") + document.count(b"[") + document.count(b"{")
 
 
 def as_exported(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON value
