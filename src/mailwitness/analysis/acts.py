@@ -18,8 +18,9 @@ from typing import Any
 
 from mailwitness.analysis.assign import Row, assign
 from mailwitness.analysis.change import Act
+from mailwitness.analysis.commands import commands, join_commands, same_outcome
 from mailwitness.analysis.descriptor_change import is_object_descriptor
-from mailwitness.analysis.names import names, same
+from mailwitness.analysis.names import names
 from mailwitness.analysis.notices import join_notices
 from mailwitness.analysis.roles import (
     BARE_CHANGE,
@@ -36,8 +37,6 @@ SAME_OBJECT = timedelta(seconds=10)
 """An access names the object by GUID and the logon: the values were seen up to eight seconds after it on a busy domain
 controller, and by that key nothing else can be meant."""
 ACROSS_HOSTS = timedelta(minutes=10)
-BY_SERVER = timedelta(seconds=30)
-BY_SERVER_REMARK = "the cmdlet was joined by domain controller, right and time: it names the mailbox in another way"
 
 
 def assemble(
@@ -70,8 +69,7 @@ def assemble(
     notices = join_notices(by_role.get(NOTICE, []), acts)
     bare = _join_bare(join_notices(by_role.get(BARE_CHANGE, []), acts), acts)
     acts += [Act(row, NOTICE) for row in notices] + [Act(row, BARE_CHANGE) for row in bare]
-    for role in ("cmdlet", "admin_audit", "unified_audit"):
-        acts += _join_cmdlets(role, by_role.get(role, []), acts, across_hosts)
+    acts += join_commands(commands(by_role), acts, across_hosts)
     acts.sort(key=lambda act: (act.main["occurred_at"], act.main["event_id"]))
     return acts
 
@@ -127,7 +125,7 @@ def _logon_and_object(row: Row) -> Iterable[tuple[Any, ...]]:
 
 def _same_intent(row: Row, act: Act) -> bool:
     """A refused access does not witness an act that was done."""
-    return bool(row["outcome"] == act.main["outcome"] or "unknown" in (row["outcome"], act.main["outcome"]))
+    return same_outcome(row, act.main)
 
 
 def _writes(row: Row, act: Act) -> bool:
@@ -259,88 +257,3 @@ def _names_meet(notice: Row, act: Row) -> bool:
     for field in _NAMED:
         mine |= names(notice[field])
     return any(mine & names(act[field]) for field in ("mailbox_ref", "object_dn", "group_name", "group_sid"))
-
-
-def _join_cmdlets(role: str, rows: list[Row], acts: list[Act], window: timedelta) -> list[Act]:
-    """Join cmdlet records to what the directory saw of them; return acts for those it saw nothing of."""
-
-    def target(row: Row) -> Iterable[tuple[str, str]]:
-        subjects = {n for field in ("mailbox_ref", "object_dn", "group_name") for n in names(row[field])}
-        return [(row["kind"], subject) for subject in sorted(subjects)]
-
-    left = assign(
-        role,
-        rows,
-        [act for act in acts if act.role not in (BARE_CHANGE, NOTICE)],
-        witness_keys=target,
-        act_keys=lambda act: [key for row in _told(act) for key in target(row)],
-        window=window,
-        fits=_one_act,
-    )
-    return [Act(row, role) for row in _join_by_server(role, left, acts)]
-
-
-def _told(act: Act) -> list[Row]:
-    return [act.main, *(row for _, row in act.joined)]
-
-
-def _one_act(row: Row, act: Act) -> bool:
-    """Whether a cmdlet's record and an act can be the same: outcome, domain controller, rights and trustee agree."""
-    if not _same_intent(row, act):
-        return False
-    host, through = act.main["computer"], row["through_server"]
-    if act.role in (DIRECTORY_VALUE, OBJECT_ACCESS, MEMBERSHIP) and through and host and not _host(through, host):
-        return False
-    return _rights_meet(row, act) and _trustees_meet(row, act)
-
-
-def _join_by_server(role: str, rows: list[Row], acts: list[Act]) -> list[Row]:
-    """Join what names could not: the write of a server's own account through the cmdlet's domain controller.
-
-    Only where each is the other's one candidate within the window: with two of either, time proves nothing.
-    """
-    writes = [act for act in acts if act.main["actor_kind"] == "computer" and act.role == DIRECTORY_VALUE]
-    candidates: dict[int, list[Act]] = {}
-    claims: dict[int, int] = {}
-    for index, row in enumerate(rows):
-        for act in writes:
-            near = abs(row["occurred_at"] - act.main["occurred_at"]) <= BY_SERVER
-            if near and row["through_server"] and row["kind"] == act.main["kind"] and _one_act(row, act):
-                candidates.setdefault(index, []).append(act)
-                claims[id(act)] = claims.get(id(act), 0) + 1
-    left = []
-    for index, row in enumerate(rows):
-        found = candidates.get(index, [])
-        if len(found) == 1 and claims[id(found[0])] == 1 and role not in found[0].roles():
-            found[0].joined.append((role, row))
-            found[0].remarks = (*found[0].remarks, BY_SERVER_REMARK)
-        else:
-            left.append(row)
-    return left
-
-
-def _host(left: str, right: str) -> bool:
-    """Host names are equal, one of them perhaps without its domain."""
-    a, b = left.casefold(), right.casefold()
-    return a == b or a.split(".", 1)[0] == b.split(".", 1)[0]
-
-
-def _rights_meet(row: Row, act: Act) -> bool:
-    """Rights agree where both sides name any; the action agrees where a difference says which way it went."""
-    if act.role == OBJECT_ACCESS:
-        return True  # its rights are those used upon the object (WriteProperty), not those given by it
-    mine = set(row["rights"] or ())
-    theirs = {right for d in act.differences for right in d.rights} or set(act.main["rights"] or ())
-    if mine and theirs and not mine & theirs:
-        return False
-    actions = {d.action for d in act.differences}
-    return not actions or row["action"] in actions or row["action"] == "changed"
-
-
-def _trustees_meet(row: Row, act: Act) -> bool:
-    """Trustees agree where both sides name them in the same way; a SID against a name cannot contradict."""
-    if not row["trustee_name"]:
-        return True
-    named = [d.trustee_name for d in act.differences if d.trustee_name] or [act.main["trustee_name"]]
-    known = [name for name in named if name and not name.upper().startswith("S-1-")]
-    return not known or any(same(row["trustee_name"], name) for name in known)

@@ -120,6 +120,8 @@ def _complete(fields: dict[str, Any], act: Act) -> None:
                 fields[name] = row[name]
         if row["mailbox_ref"] and (not fields["mailbox_ref"] or fields["mailbox_ref_form"] == "guid"):
             fields["mailbox_ref"], fields["mailbox_ref_form"] = row["mailbox_ref"], row["mailbox_ref_form"]
+        if role in _PEOPLE and not act.differences and row["kind"] == fields["kind"]:
+            fields["action"] = row["action"]  # the command says what was meant by the value written
         if role in _PEOPLE and row["actor_name"] and fields["actor_name"] != row["actor_name"]:
             fields["performed_by"] = fields["actor_name"]
             fields["actor_name"], fields["actor_sid"] = row["actor_name"], row["actor_sid"]
