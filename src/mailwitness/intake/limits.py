@@ -12,7 +12,7 @@ ADDRESS_SPACE = 6 * 1024 * 1024 * 1024
 """
 FILE_SIZE = 1024 * 1024
 """Bytes a reader may write to any file: it writes none, but a library's messages end in one."""
-CPU_SECONDS = 5
+CPU_SECONDS = 3
 """CPU seconds for any request, however small: a chunk takes some thousandths."""
 CPU_SECONDS_PER_MIB = 2.5
 WALL_FACTOR = 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -23,8 +23,8 @@ ROWS = 4096
 """Rows of a streamed delivery at most."""
 BYTES = 4 * 1024 * 1024
 """Bytes of entries and blobs of a streamed delivery, about."""
-READINGS = 20_000
-"""Readings after which a streamed read delivers even without rows: a sign of life, and a new CPU budget."""
+SECONDS = 0.5
+"""CPU seconds after which a streamed read delivers even without rows: a sign of life, and a new CPU budget."""
 PROBLEMS = 200
 """Problems a delivery lists; the rest is counted."""
 CLEARS = 1000
@@ -59,7 +59,7 @@ class SpanReader:
         self._numbers = RecordNumbers()
         self._clears: list[Clear] = []
         self._through: int | None = self._read.resume_after
-        self._readings = 0
+        self._begun = time.process_time()
 
     def run(self) -> None:
         """Read every span and deliver."""
@@ -96,12 +96,13 @@ class SpanReader:
             else:
                 self._record(reading)
                 self._through = reading.offset
-            self._readings += 1
             if streamed and self._is_due():
                 self._flush(final=False)
 
     def _is_due(self) -> bool:
-        return self._read.careful or self._readings >= READINGS or len(self._rows) >= ROWS or self._rows.bytes >= BYTES
+        if self._read.careful or len(self._rows) >= ROWS or self._rows.bytes >= BYTES:
+            return True
+        return time.process_time() - self._begun >= SECONDS
 
     def _is_delivered(self, reading: Reading) -> bool:
         """Return whether an earlier reader delivered `reading`; records passed over stand before the one after."""
@@ -211,11 +212,6 @@ class SpanReader:
 def named(name: str) -> ModuleType:
     """Return the format module of this name."""
     return next(module for module in formats.discover() if name == module.NAME)
-
-
-def count_problems(problems: tuple[Problem, ...]) -> Counter[str]:
-    """Return how many Problems there are of each code."""
-    return Counter(problem.code for problem in problems)
 
 
 def _offset(problem: Problem) -> int | None:
