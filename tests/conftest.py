@@ -60,3 +60,12 @@ class SampleTrail(NamedTuple):
     key_path: Path
     verifier_key: str
     report: ImportReport
+
+
+@pytest.fixture(scope="session")
+def shared_histories(tmp_path_factory, request) -> Path:
+    """Return a folder that all workers of this run share, for what is costly to make (tests/truth/simulated.py)."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if hasattr(request.config, "workerinput") else base) / "histories"
+    folder.mkdir(exist_ok=True)
+    return folder

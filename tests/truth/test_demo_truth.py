@@ -16,8 +16,8 @@ def trail(tmp_path_factory):
     write_demo(folder / "evidence")
     made = create_trail(folder / "trail", organization="demo", key_dir=folder / "keys")
     import_paths(folder / "trail", [folder / "evidence"], key_path=made.key_path)
-    return folder / "trail"
+    return folder
 
 
 def test_every_change_and_access_is_told_once_and_as_it_was(trail):
-    assert differences(trail, expected()) == []
+    assert differences(trail / "trail", trail / "evidence", expected()) == []

@@ -89,6 +89,8 @@ def change_of(act: Act, seen: Seen) -> Change:
         fields["rights"] = tuple(dict.fromkeys(right for d in act.differences for right in d.rights))
         fields["trustee_sid"] = main["trustee_sid"] or first.trustee_sid
         fields["trustee_name"] = main["trustee_name"] or first.trustee_name
+    if fields["action"] == "owner_changed" and not fields["trustee_sid"] and (main["after"] or "").startswith("S-1-"):
+        fields["trustee_sid"] = main["after"]
     fields["through_server"] = main["through_server"] or main["computer"]
     _complete(fields, act)
     witnesses = tuple(_witness(role, row) for role, row in _in_time([(act.role, main), *act.joined]))

@@ -16,7 +16,7 @@ from mailwitness.analysis.roles import BARE_CHANGE, CMDLET_SOURCES, DIRECTORY_VA
 
 ONE_COMMAND = timedelta(seconds=30)
 """Two logs of one server write one command: seconds apart, the clock being the same or close."""
-BY_SERVER = timedelta(seconds=30)
+BY_SERVER = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=30))
 BY_SERVER_REMARK = "the cmdlet was joined by domain controller, right and time: it names the mailbox in another way"
 _OF_THE_DIRECTORY = (DIRECTORY_VALUE, OBJECT_ACCESS, MEMBERSHIP)
 
@@ -120,34 +120,45 @@ def _seen_by(person: Act, act: Act) -> bool:
 def _join_by_server(people: list[Act], directory: list[Act]) -> list[Row]:
     """Join what names could not: the write of a server's own account through the command's domain controller.
 
-    Only where each is the other's one candidate within the window: with two of either, time proves nothing.
+    Only where each is the other's one candidate within a window: with two of either, time proves nothing. Narrow
+    windows come first, since a server writes to the directory within the second in which it logs the command.
     """
-    writes: dict[int, list[Act]] = {}
-    for act in directory:
-        if act.main["actor_kind"] == "computer" and act.role == DIRECTORY_VALUE and "command" not in act.roles():
-            writes.setdefault(_slice(act), []).append(act)
-    candidates: dict[int, list[Act]] = {}
+    for window in BY_SERVER:
+        writes: dict[int, list[Act]] = {}
+        for act in directory:
+            if act.main["actor_kind"] == "computer" and act.role == DIRECTORY_VALUE and "command" not in act.roles():
+                writes.setdefault(_slice(act, window), []).append(act)
+        people = _join_within(window, people, writes)
+    return [person.main for person in people]
+
+
+def _join_within(window: timedelta, people: list[Act], writes: dict[int, list[Act]]) -> list[Act]:
+    candidates: list[list[Act]] = []
     claims: dict[int, int] = {}
-    for index, person in enumerate(people):
-        at = _slice(person)
-        for act in (act for near in (at - 1, at, at + 1) for act in writes.get(near, ())):
-            close = abs(person.main["occurred_at"] - act.main["occurred_at"]) <= BY_SERVER
-            if close and person.main["kind"] == act.main["kind"] and _seen_by(person, act):
-                candidates.setdefault(index, []).append(act)
-                claims[id(act)] = claims.get(id(act), 0) + 1
+    for person in people:
+        at = _slice(person, window)
+        near = [act for part in (at - 1, at, at + 1) for act in writes.get(part, ())]
+        found = [act for act in near if _may_be_one(person, act, window)]
+        candidates.append(found)
+        for act in found:
+            claims[id(act)] = claims.get(id(act), 0) + 1
     left = []
-    for index, person in enumerate(people):
-        found = candidates.get(index, [])
+    for person, found in zip(people, candidates, strict=True):
         if len(found) == 1 and claims[id(found[0])] == 1:
             found[0].joined.append(("command", person.main))
             found[0].remarks = (*found[0].remarks, BY_SERVER_REMARK)
         else:
-            left.append(person.main)
+            left.append(person)
     return left
 
 
-def _slice(act: Act) -> int:
-    return int(act.main["occurred_at"].timestamp() // BY_SERVER.total_seconds())
+def _may_be_one(person: Act, act: Act, window: timedelta) -> bool:
+    close = abs(person.main["occurred_at"] - act.main["occurred_at"]) <= window
+    return close and person.main["kind"] == act.main["kind"] and _seen_by(person, act)
+
+
+def _slice(act: Act, window: timedelta) -> int:
+    return int(act.main["occurred_at"].timestamp() // window.total_seconds())
 
 
 def _host(left: str, right: str) -> bool:

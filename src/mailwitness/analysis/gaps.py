@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import orjson
@@ -65,24 +64,25 @@ def gaps(engine: Engine) -> list[Gap]:
 
 def _holes(engine: Engine) -> list[tuple[str, str, int, int]]:
     seen: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    restarts: set[tuple[str, str, int]] = set()
     for row in engine.rows(load_query("mailwitness.analysis.sql", "custody_entries")):
-        for log in _continuity(row["entry"]):
+        said = orjson.loads(row["entry"])["statement"]
+        for clear in said.get("clears", []):
+            restarts.add((clear["computer"].lower(), clear["channel"].lower(), int(clear.get("record_id", 0))))
+        for log in said.get("continuity", []):
             numbers = [int(number) for number in log["ranges"]]
             pairs = zip(numbers[::2], numbers[1::2], strict=True)
             seen.setdefault((log["computer"].lower(), log["channel"].lower()), []).extend(pairs)
     holes: list[tuple[str, str, int, int]] = []
     for (computer, channel), ranges in sorted(seen.items()):
         reached: int | None = None
+        counts_anew = False  # up to Windows 2003 a cleared log counts from 1 again: what follows is the older count
         for first, last in sorted(ranges):
-            if reached is not None and first > reached + 1:
+            if reached is not None and first > reached + 1 and not counts_anew:
                 holes.append((computer, channel, reached + 1, first - 1))
+            counts_anew = first == 1 and (computer, channel, 1) in restarts
             reached = last if reached is None else max(reached, last)
     return holes
-
-
-def _continuity(entry: bytes) -> list[dict[str, Any]]:
-    logs: list[dict[str, Any]] = orjson.loads(entry)["statement"].get("continuity", [])
-    return logs
 
 
 def _time(at: datetime | None) -> str:

@@ -1,7 +1,8 @@
 -- question: which accesses were there, each once, whatever number of records tells of it?
 -- columns: the event's fields that tell an access, noise, and witnesses (every record of the access)
 -- The information store writes several records of one logon (1016 beside 1013): those of one server, actor and mailbox
--- within two seconds of each other and of different kinds are one access, told by its strongest record.
+-- within two seconds of each other and of different kinds are one access. A command that exports or searches stands in
+-- the cmdlet log and in the administrator audit log: within thirty seconds these are one. The strongest record tells it.
 WITH told AS (
   SELECT event_id, log_id, seq, occurred_at, occurred_until_at, time_quality, kind, action, outcome, rights, scope,
          folder, database, items, actor_sid, actor_name, actor_kind, mailbox_ref, mailbox_ref_form, trustee_sid,
@@ -15,38 +16,43 @@ WITH told AS (
     AND mailbox_ref IN $references                              -- when references
     AND (actor_name IN $actors OR actor_sid IN $actors)  -- when actors
 ),
-store AS (
-  SELECT told.*, coalesce(k.key, told.mailbox_ref) AS whose
+twice AS (
+  SELECT told.*, coalesce(k.key, told.mailbox_ref, '') AS whose,
+    CASE WHEN told.source = 'exchange_store' THEN coalesce(told.computer, '') ELSE told.action END AS place_of,
+    CASE WHEN told.source = 'exchange_store' THEN told.event_code ELSE told.source END AS teller,
+    CASE WHEN told.source = 'exchange_store' THEN INTERVAL 2 SECOND ELSE INTERVAL 30 SECOND END AS within
   FROM told LEFT JOIN mailbox_keys AS k ON k.reference = told.mailbox_ref
-  WHERE told.source = 'exchange_store'
+  WHERE told.source IN ('exchange_store', 'exchange_cmdlets', 'admin_audit')
 ),
 steps AS (
   SELECT *, CASE
-      WHEN event_code <> lag(event_code) OVER (PARTITION BY computer, actor_name, whose ORDER BY occurred_at, record_id)
-        AND occurred_at - lag(occurred_at) OVER (PARTITION BY computer, actor_name, whose ORDER BY occurred_at, record_id)
-            <= INTERVAL 2 SECOND
+      WHEN teller <> lag(teller) OVER (PARTITION BY place_of, actor_name, whose ORDER BY occurred_at, record_id)
+        AND occurred_at - lag(occurred_at) OVER (PARTITION BY place_of, actor_name, whose ORDER BY occurred_at, record_id)
+            <= within
       THEN 0 ELSE 1 END AS begins
-  FROM store
+  FROM twice
 ),
 visits AS (
   SELECT *, sum(begins) OVER (
-      PARTITION BY computer, actor_name, whose ORDER BY occurred_at, record_id
+      PARTITION BY place_of, actor_name, whose ORDER BY occurred_at, record_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS visit
   FROM steps
 ),
 ranked AS (
   SELECT *,
-    array_agg(event_id) OVER (PARTITION BY computer, actor_name, whose, visit) AS witnesses,
+    array_agg(event_id) OVER (PARTITION BY place_of, actor_name, whose, visit) AS witnesses,
     row_number() OVER (
-      PARTITION BY computer, actor_name, whose, visit
+      PARTITION BY place_of, actor_name, whose, visit
       ORDER BY CASE strength WHEN 'acted' THEN 4 WHEN 'read' THEN 3 WHEN 'opened' THEN 2 ELSE 1 END DESC,
-               CASE outcome WHEN 'unknown' THEN 1 ELSE 0 END, occurred_at, record_id) AS place
+               CASE outcome WHEN 'unknown' THEN 1 ELSE 0 END,
+               CASE source WHEN 'exchange_cmdlets' THEN 0 ELSE 1 END, occurred_at, record_id) AS place
   FROM visits
 ),
 merged AS (
-  SELECT * EXCLUDE (whose, begins, visit, place) FROM ranked WHERE place = 1
+  SELECT * EXCLUDE (whose, place_of, teller, within, begins, visit, place) FROM ranked WHERE place = 1
   UNION ALL
-  SELECT *, [event_id] AS witnesses FROM told WHERE source <> 'exchange_store'
+  SELECT *, [event_id] AS witnesses FROM told
+  WHERE source NOT IN ('exchange_store', 'exchange_cmdlets', 'admin_audit')
 ),
 asked AS (
   SELECT * FROM merged
