@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -12,7 +13,10 @@ from tests.fault.killing import Victim, Zygote
 pytestmark = pytest.mark.slow
 CALLS = ["openat", "write", "fsync", "rename", "linkat", "mkdir", "unlink"]
 FAULTS = ["signal=SIGKILL", "error=EIO", "error=ENOSPC"]
-POINTS = 8
+# A failing write would mostly hit the eventfds by which threads wake each other, which no disk can make fail:
+# test_trail_disk_full.py has writes that fail for want of room.
+CASES = [(call, fault) for call in CALLS for fault in FAULTS if call != "write" or fault == "signal=SIGKILL"]
+POINTS = 5
 """Of the invocations of each call, so many are hit, spread over the run."""
 ROUNDS, SEED = 6, 8
 """This seed's six rounds append, seal and compact."""
@@ -37,7 +41,9 @@ def run(victim: Victim, zygote: Zygote, *options: str) -> int:
     ) as tracing:
         assert "attached" in tracing.stderr.readline()
         go.touch()
-        return zygote.wait()
+        status = zygote.wait()
+    assert status != signal.SIGALRM, "the writer hung"
+    return status
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +56,7 @@ def counts(zygote, tmp_path_factory):
     return {call: len(re.findall(rf"\b{call}\(", log)) for call in CALLS}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(("call", "fault"), CASES)
 def test_a_fault_at_any_call_loses_nothing_acknowledged(zygote, counts, tmp_path, call, fault):
     assert counts[call] > 0
     disturbed = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sys
 import time
 from datetime import timedelta
@@ -20,6 +21,8 @@ from tests.trail.trails import batch
 
 from mailwitness.trail.writer import Writer
 
+LONGEST = 120
+"""Seconds after which a writer that hangs is ended, which fails its test."""
 SPACE = 4000
 """Events there are; batches overlap, so that duplicates happen."""
 
@@ -57,6 +60,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             status = 1
+            signal.alarm(LONGEST)
             try:
                 write(json.loads(line))
                 status = 0

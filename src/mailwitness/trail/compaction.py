@@ -22,6 +22,7 @@ from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.sealing import hash_file
 from mailwitness.trail.table import ZSTD_LEVEL, Written, data_path, time_range
 
+SEE_TO_DISK = "see to the disk, then start again: what was acknowledged is safe, the rest is taken in again"
 FAN_IN = 16
 """So many files of a month and of one order of size are merged: every row is rewritten a few times at most."""
 LIVE_FILES = 256
@@ -58,7 +59,8 @@ def everything(live: Iterable[DataFile]) -> list[list[DataFile]]:
         small
         for month, files in _by_month(live).items()
         if month != NO_EVENTS
-        and (small := [file for file in files if file.rows < LARGE]) and (len(small) > 1 or not is_sorted(small[0]))
+        and (small := [file for file in files if file.rows < LARGE])
+        and (len(small) > 1 or not is_sorted(small[0]))
     ]
 
 
@@ -150,4 +152,4 @@ def _sort(trail: Trail, files: Sequence[DataFile], target: Path) -> None:
                 [paths, str(target)],
             )
         except duckdb.Error as cause:
-            raise TrailError(f"compaction failed: {cause}", where=str(target)) from cause
+            raise TrailError(f"compaction failed: {cause}", where=str(target), remedy=SEE_TO_DISK) from cause

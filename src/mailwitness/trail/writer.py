@@ -20,7 +20,7 @@ from mailwitness.errors import TrailError, TrailLocked
 from mailwitness.event import Blob, instant, leaf_hash
 from mailwitness.trail.admission import Admission
 from mailwitness.trail.checkpoint import Checkpoint
-from mailwitness.trail.compaction import due, everything, merge
+from mailwitness.trail.compaction import SEE_TO_DISK, due, everything, merge
 from mailwitness.trail.delta_log import DataFile, checkpoint_path, checkpoints_in, commit_path, commits_in
 from mailwitness.trail.durable import replace_durably, sync_directories
 from mailwitness.trail.evidence import EvidenceStore
@@ -106,7 +106,8 @@ class Writer:
         key = load_key(settings, key_path)
         lock = _lock(trail, settings.log_id)
         try:
-            writer = cls(trail, settings, key, Head(key_path or Path(settings.key_path)), lock)
+            with _disk_errors(trail):
+                writer = cls(trail, settings, key, Head(key_path or Path(settings.key_path)), lock)
         except BaseException:
             lock.close()
             raise
@@ -125,10 +126,11 @@ class Writer:
         ValueError where the batch breaks the contract; then nothing of it was taken.
         """
         self._check_usable()
+        for blob in blobs:  # before the rows: an entry never refers to what is not there
+            with _disk_errors(self.trail):
+                self._evidence.put(blob)
         admitted = self._admission.admit(batch)
         if len(admitted.rows):
-            for blob in blobs:
-                self._evidence.put(blob)
             self._hold(admitted.rows, admitted.months)
             self._commit_if_full()
         return Appended(admitted.kept, admitted.conflicts)
@@ -145,8 +147,9 @@ class Writer:
 
     def _leaf(self, kind: LeafKind, said: Mapping[str, Any], written_at: datetime) -> None:
         entry, blobs = leaf_entry(kind, said, written_at, self.settings.salt)
-        for blob in blobs:
-            self._evidence.put(blob)
+        with self._breaking():
+            for blob in blobs:
+                self._evidence.put(blob)
         self._hold(leaf_batch(kind, entry, written_at), np.array([NO_EVENTS]))
 
     def _hold(self, rows: pa.RecordBatch, months: npt.NDArray[np.str_]) -> None:
@@ -300,14 +303,8 @@ class Writer:
     def _breaking(self) -> Iterator[None]:
         """Whatever ends a change half way leaves memory and disk apart: only a new writer may go on."""
         try:
-            yield
-        except (OSError, DeltaError, pa.ArrowException) as cause:
-            self._broken = True
-            raise TrailError(
-                f"the trail cannot be written: {cause}",
-                where=str(self.trail.path),
-                remedy="see to the disk, then start again: what was acknowledged is safe, the rest is taken in again",
-            ) from cause
+            with _disk_errors(self.trail):
+                yield
         except BaseException:
             self._broken = True
             raise
@@ -320,6 +317,15 @@ class Writer:
             self.close()
         else:
             self.abandon()
+
+
+@contextlib.contextmanager
+def _disk_errors(trail: Trail) -> Iterator[None]:
+    """Say what a disk error means for the trail."""
+    try:
+        yield
+    except (OSError, DeltaError, pa.ArrowException) as cause:
+        raise TrailError(f"the trail cannot be written: {cause}", where=str(trail.path), remedy=SEE_TO_DISK) from cause
 
 
 def _lock(trail: Trail, log_id: str) -> IO[bytes]:
