@@ -223,30 +223,27 @@ def _join_bare(rows: list[Row], acts: list[Act]) -> list[Row]:
     )
     by_logon: dict[tuple[Any, Any], list[Act]] = {}
     for act in hosts:
-        by_logon.setdefault(_logon(act.main), []).append(act)
-    alone = [
-        act
-        for act in hosts
-        if act.role != MEMBERSHIP
-        and not any(_near(a, act) and _object(a) != _object(act) for a in by_logon[_logon(act.main)])
-    ]
+        if act.role != MEMBERSHIP:
+            by_logon.setdefault(_logon(act.main), []).append(act)
+
+    def one_object(row: Row, _act: Act) -> bool:
+        """Whether all acts this notice could belong to are upon one object."""
+        near = (act for act in by_logon[_logon(row)] if abs(act.main["occurred_at"] - row["occurred_at"]) <= SAME_HOST)
+        return len({_object(act) for act in near}) == 1
+
     return assign(
         BARE_CHANGE,
         left,
-        alone,
+        [act for act in hosts if act.role != MEMBERSHIP],
         witness_keys=logon,
         act_keys=lambda act: logon(act.main),
         window=SAME_HOST,
+        fits=one_object,
     )
 
 
 def _object(act: Act) -> Any:  # noqa: ANN401 - whatever names it
     return act.main["object_guid"] or act.main["object_dn"] or act.main["event_id"]
-
-
-def _near(left: Act, right: Act) -> bool:
-    distance: timedelta = abs(left.main["occurred_at"] - right.main["occurred_at"])
-    return distance <= 2 * SAME_HOST
 
 
 _NAMED = ("mailbox_ref", "object_dn", "group_name", "group_sid", "trustee_sid")
