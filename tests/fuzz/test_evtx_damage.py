@@ -13,6 +13,7 @@ import resource
 import signal
 import struct
 import traceback
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -101,7 +102,9 @@ class Readings:
 
     def _run(self, files: list[bytes], reader) -> Iterator[tuple[Said, Said]]:
         come, go = os.pipe()
-        child = os.fork()
+        with warnings.catch_warnings():  # Python 3.12 warns of forking beside numpy's threads; this child uses none
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if child == 0:
             try:
                 self._child(files, reader, go)
@@ -234,6 +237,22 @@ def test_whoever_makes_the_checksums_fit_breaks_no_reader_and_no_count(samples, 
         for _path, copies in damaged(samples, (name,), 17, count, resealed):
             for everything, chosen in readings.of(copies):
                 assert everything == chosen, name
+    assert readings.largest < MEMORY
+
+
+def noise(rng: random.Random) -> bytes:
+    """Return bytes that look like pieces of a log, behind what may or may not be the beginning of one."""
+    words = [b"**\0\0", bytes(8), b"\x30\0\0\0", b"ElfChnk\0", b"\x0f\1\1\0\x0c\1"]
+    begin = rng.choice([b"ElfFile\0", bytes(FILE_HEADER) + b"ElfChnk\0", b""])
+    return begin + b"".join(rng.choice([*words, rng.randbytes(8)]) for _ in range(rng.randrange(300)))
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_random_bytes_are_records_or_problems(tmp_path, count):
+    rng = random.Random(f"noise {count}")
+    readings = Readings(tmp_path / "random.evtx")
+    for records, problems in readings.of(noise(rng) for _ in range(count)):
+        assert problems or not records
     assert readings.largest < MEMORY
 
 
