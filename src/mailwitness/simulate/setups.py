@@ -162,7 +162,8 @@ def _on_premises(setup: Setup, mailboxes: list[str]) -> Side:
         parts = [directory, Shell2007(world, directory, mail), Store2007(world, mail, "MAIL01.auditing")]
         return Side(Teller(parts), mailboxes, everyday)
     servers = [(hosts[n], f"{n}.management") for n in setup.servers]
-    cmdlets = Cmdlets2013(world, directory, servers, AdminAudit("admin"))
+    text_only = frozenset(f"{n}.management" for n in setup.servers if _SERVERS[setup.generation][n] == "csv")
+    cmdlets = Cmdlets2013(world, directory, servers, AdminAudit("admin"), text_only)
     mailbox_acts = Mailboxes2010(world, servers[0][0], MailboxAudit("mailbox.xml", "mailbox.csv"))
     return Side(Teller([directory, cmdlets, mailbox_acts]), mailboxes, everyday | {"maintain": 4})
 

@@ -16,7 +16,7 @@ from mailwitness.simulate.generations.directory_2008 import Directory2008
 from mailwitness.simulate.generations.part import Part
 from mailwitness.simulate.ledger import DEFAULT
 from mailwitness.simulate.organisation import Account, Host, guid_of
-from mailwitness.simulate.truth import Draft, to_whom, who, whose
+from mailwitness.simulate.truth import Draft, TruthKind, TruthRow, to_whom, who, whose
 from mailwitness.simulate.witnesses.admin_audit import AdminAudit
 from mailwitness.simulate.witnesses.exchange_cmdlets import CmdletLog
 from mailwitness.simulate.world import World
@@ -44,8 +44,11 @@ class Cmdlets2013(Part):
         directory: Directory2008,
         servers: list[tuple[Host, str]],
         admin_audit: AdminAudit | None,
+        text_only: frozenset[str] = frozenset(),
     ) -> None:
+        """Act on `servers` (each with its log); the logs in `text_only` are kept without who ran a cmdlet."""
         super().__init__(world)
+        self._text_only = text_only
         self._directory = directory
         self._servers = servers
         self._admin_audit = admin_audit
@@ -68,6 +71,16 @@ class Cmdlets2013(Part):
             at = act.at + 20 * _MILLISECOND
             evidence.append(self._admin_audit.ran(at, actor, cmdlet.name, cmdlet.parameters, modified, server))
         return evidence, who(actor) | {"through": host.name}
+
+    def _row(self, act: Act, kind: TruthKind, what: str, evidence: list[Draft], **fields: Any) -> TruthRow:  # noqa: ANN401 - fields of a row
+        """Return a row of truth; who ran a cmdlet is shown only where a log of it names the caller."""
+        unnamed = [draft.log for draft in evidence if draft.log in self._text_only]
+        if unnamed and not any(draft.log == "admin" for draft in evidence):
+            server = next(server for server, name in self._servers if name == unnamed[0])
+            wrote = any(draft.log.endswith(".security") for draft in evidence)
+            shown = who(self._of(server.account)) if wrote else {"actor": None, "actor_sid": None}
+            fields["shown"] = (fields.get("shown") or {}) | shown
+        return super()._row(act, kind, what, evidence, **fields)
 
     def grant(self, act: Act) -> Told:
         """Give FullAccess with Add-MailboxPermission."""
