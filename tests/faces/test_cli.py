@@ -131,3 +131,13 @@ def test_no_trail_is_usage(tmp_path):
     ran = run("changes", "--trail", tmp_path / "none")
     assert ran.returncode == 2
     assert b"Traceback" not in ran.stderr
+
+
+def test_simulate_writes_evidence_and_its_truth(tmp_path):
+    ran = run(
+        "simulate", tmp_path / "s", "--generation", "2003", "--mailboxes", "8", "--days", "3", "--max-records", "500"
+    )
+    assert ran.returncode == 0, ran.stderr
+    kinds = {orjson.loads(line)["kind"] for line in (tmp_path / "s" / "truth.jsonl").read_bytes().splitlines()}
+    assert {"change", "access"} <= kinds
+    assert run("simulate", tmp_path / "s").returncode == 2

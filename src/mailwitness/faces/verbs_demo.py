@@ -1,10 +1,11 @@
-"""The verb demo: evidence of two invented organisations in, a sealed trail and answers out."""
+"""The verbs that invent: demo tells the story of two organisations, simulate writes the history of any."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from mailwitness.faces.verbs_questions import access_item, change_item
 from mailwitness.faces.verbs_trail import verdict_sentences
 from mailwitness.intake.importing import import_paths
 from mailwitness.simulate.demo import write_demo
+from mailwitness.simulate.simulation import simulate as write_history
 from mailwitness.trail.create import create_trail
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.reader import open_reader
@@ -132,6 +134,33 @@ def _say(*lines: str) -> None:
         console.print(for_terminal(line))
 
 
+class Generation(StrEnum):
+    """The generations of organisations that can be simulated."""
+
+    exchange_2003 = "2003"
+    exchange_2007 = "2007"
+    exchange_2019 = "2019"
+    online = "online"
+    hybrid = "hybrid"
+    all = "all"
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="A new folder for evidence and truth.jsonl.")],
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
+    mailboxes: Annotated[int, typer.Option(min=8, help="Mailboxes of each organisation.")] = 30,
+    days: Annotated[int, typer.Option(min=1, help="Days of history.")] = 30,
+    generation: Annotated[Generation, typer.Option(help="Which organisation.")] = Generation.all,
+    max_records: Annotated[int, typer.Option(min=1, help="Records of each organisation at most.")] = 3_000,
+) -> None:
+    """Write an organisation's history in the real file formats, and beside it what truly happened (truth.jsonl)."""
+    if folder.exists():
+        raise UsageError(f"{folder} is there already", remedy="name a folder that does not exist yet")
+    written = write_history(folder, seed, mailboxes, days, generation.value, max_records)
+    _say(f"{len(written.files)} files with {written.records} records, and {written.rows} rows of truth, in {folder}")
+
+
 def add_to(app: typer.Typer) -> None:
-    """Add this verb to `app`."""
+    """Add these verbs to `app`."""
     app.command()(demo)
+    app.command()(simulate)
