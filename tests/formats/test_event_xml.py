@@ -239,3 +239,8 @@ def test_any_value_survives_the_way_through_xml(tmp_path_factory, values):
         assert records[0].values == tuple(values)
     else:  # only what XML cannot carry at all
         assert any(ord(c) < 0x20 or ord(c) in {0xFFFE, 0xFFFF} for value in values for c in value)
+
+
+@pytest.mark.parametrize("text", ["<Events></Events>", '<?xml version="1.0"?>\r\n<Events/>'])
+def test_a_log_without_events_is_no_problem(read_bytes, text):
+    assert read_bytes(text) == []

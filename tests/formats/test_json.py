@@ -357,3 +357,39 @@ def test_real_winlogbeat_6_outcomes_and_positions(unpacked):
     assert (first.names, first.values) == ((), ("Software Protection", "running"))
     assert first.data == bytes.fromhex("7300700070007300760063002F0034000000")
     assert {r.time_quality for r in records} == {"exact"}
+
+
+@pytest.mark.parametrize("prolog", ["", " \n", '<?xml version="1.0" encoding="UTF-8"?>\n'])
+def test_an_events_own_xml_needs_nothing_else(read_bytes, prolog):
+    xml = (
+        "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='P'/>"
+        "<EventID>1</EventID><TimeCreated SystemTime='2022-12-14T16:06:51Z'/></System></Event>"
+    )
+    for value in ({"winlog": {}, "event": {"original": prolog + xml}}, {"meta": {}, "data": prolog + xml}):
+        (record,) = read_bytes(line(value))
+        assert (record.event_code, record.provider) == (1, "P")
+
+
+@pytest.mark.parametrize("where", ["event_data", "computer_name", "source_name", "event_id", "@timestamp", "keywords"])
+@pytest.mark.parametrize("depth", [60, 300, 900, 960])
+@pytest.mark.parametrize("code", [4672, 1])
+def test_depth_within_an_event_raises_nothing(read_bytes, where, depth, code):
+    event = WINLOGBEAT_6 | {"event_id": code} | {where: {"A": "@@"} if where == "event_data" else "@@"}
+    deep = line(event).replace('"@@"', "[" * depth + "]" * depth)
+    readings = read_bytes(deep + line(WINLOGBEAT_6), wanted=Wanted(frozenset({4672})))
+    assert sum(r.records if isinstance(r, Problem | Skipped) else 1 for r in readings) == 2
+
+
+@pytest.mark.parametrize("depth", [3, 300, 900, 990])
+def test_arrays_in_arrays_are_no_objects(read_bytes, depth):
+    first, *others = read_bytes("[{}, " + "[" * depth + "]" * depth + "]")
+    assert isinstance(first, ExportRecord)
+    assert [(r.code in {"unparsable", "limit"}, r.records) for r in others] == [(True, 1)]
+
+
+@pytest.mark.parametrize("number", [2**63, -1, 10**25])
+def test_a_number_no_log_can_hold_is_said(read_bytes, number):
+    (problem,) = read_bytes(line(WINLOGBEAT_6 | {"record_number": number}))
+    assert (problem.code, problem.records) == ("unparsable", 1)
+    (problem,) = read_bytes(line(WINLOGBEAT_6 | {"event_id": number}))
+    assert (problem.code, problem.records) == ("unparsable", 1)

@@ -185,6 +185,45 @@ def test_random_bytes_raise_nothing(tmp_path_factory, data, form, with_head):
     hold(module, path, Wanted())
 
 
+JSON_VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+OPENWEC = {
+    "System": {"Provider": {"Name": "P"}, "EventID": 1, "TimeCreated": "2022-12-14T16:06:51Z", "Correlation": {}},
+    "EventData": {"Data": ["a"], "Binary": "00"},
+    "UserData": "<a>b</a>",
+    "RenderingInfo": {"Message": "m"},
+}
+SIX = {"event_id": 1, "event_data": {"param1": "a"}, "user": {}, "keywords": [], "@timestamp": "2022-12-14T16:06:51Z"}
+RAW = {"meta": {}, "data": XML.format(n=1, code=1)}
+SHAPES = [json.loads(BEAT[0]), json.loads(NXLOG[0]), OPENWEC, SIX, RAW, {"_source": SIX}, {"hits": {"hits": [SIX]}}]
+
+
+def places_in(value, path=()):
+    """Yield the path of every member of an object, however deep."""
+    for key, member in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key)
+        if isinstance(member, dict | list):
+            yield from places_in(member, (*path, key))
+
+
+@given(st.data())
+def test_any_value_of_any_type_in_any_member_of_an_event_raises_nothing(tmp_path_factory, data):
+    event = json.loads(json.dumps(data.draw(st.sampled_from(SHAPES))))
+    for _ in range(data.draw(st.integers(1, 3))):
+        *way, last = data.draw(st.sampled_from(list(places_in(event)) or [("x",)]))
+        target = event
+        for step in way:
+            target = target[step]
+        target[last] = data.draw(JSON_VALUE)
+    path = tmp_path_factory.mktemp("any") / "x.json"
+    path.write_text(json.dumps(event) + "\n")
+    for wanted in (Wanted(), Wanted(frozenset({5136}))):
+        hold(json_lines, path, wanted)
+
+
 RECORDS = {
     "event xml": lambda n: XML.format(n=n, code=5136).encode(),
     "winlogbeat": lambda n: BEAT[n].encode(),

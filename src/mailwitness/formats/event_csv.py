@@ -16,7 +16,7 @@ from mailwitness.event import Place, Problem
 from mailwitness.formats import csv_rows, encoded
 from mailwitness.formats.csv_rows import BadRow, Row, Table
 from mailwitness.formats.date_columns import day_first
-from mailwitness.formats.event_xml import audit_of
+from mailwitness.formats.event_xml import audit_of, is_record_number
 from mailwitness.formats.interface import Reading, Record, Span, Wanted
 from mailwitness.formats.locale_dates import parse
 from mailwitness.formats.skips import Skips
@@ -133,7 +133,7 @@ def _event(row: Row, kind: _Kind, fields_of: _Fields, asked: _Asked, where: Plac
             found=repr(time[:80]),
             records=1,
         )
-    elif code is None:
+    elif code is None or code >= 1 << 32:
         yield Problem(
             code="unparsable", where=where, expected="an event code", found=repr(row.values[kind.code][:80]), records=1
         )
@@ -156,7 +156,7 @@ def _winevent(row: Row, table: Table) -> dict[str, Any]:
         "provider": cells.get("ProviderName", ""),
         "computer": cells.get("MachineName", ""),
         "channel": cells.get("LogName", ""),
-        "record_id": number_of(cells.get("RecordId")),
+        "record_id": _record_number(cells.get("RecordId")),
         "audit": audit_of(cells.get("Keywords", "")) or _AUDIT_WORDS.get(cells.get("KeywordsDisplayNames", "")),
         "level": number_of(cells.get("Level")),
         "version": number_of(cells.get("Version")),
@@ -171,10 +171,15 @@ def _eventlog(row: Row, table: Table) -> dict[str, Any]:
     return {
         "provider": cells.get("Source", ""),
         "computer": cells.get("MachineName", ""),
-        "record_id": number_of(cells.get("Index")),
+        "record_id": _record_number(cells.get("Index")),
         "audit": _AUDIT_WORDS.get(cells.get("EntryType", "")),
         "message": cells.get("Message"),
     }
+
+
+def _record_number(text: str | None) -> int | None:
+    number = number_of(text)
+    return number if number is not None and is_record_number(number) else None
 
 
 def _braced(guid: str | None) -> str | None:

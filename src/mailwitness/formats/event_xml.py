@@ -15,11 +15,13 @@ from mailwitness.formats.hardened_xml import XmlRefusedError, child, local_name,
 from mailwitness.formats.instants import parse_iso
 from mailwitness.formats.interface import Reading, Record, Span, Wanted
 from mailwitness.formats.skips import Skips
+from mailwitness.formats.strict_json import shown
 
 NAME = "event xml"
 DOC = "Windows events as XML: `wevtutil qe /f:xml`, Get-WinEvent's ToXml, the viewer's export, forwarded events."
 
 _SCHEMA = b"http://schemas.microsoft.com/win/2004/08/events/event"
+_ROOT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?<Events[\s>/]")
 _SYSTEM = re.compile(rb"<Event(?:\s[^>]*)?>\s*<System[\s>]")
 _EVENT_ID = re.compile(rb"<EventID(?:\s[^>]*)?>\s*(\d{1,9})\s*</EventID>")
 _ORIGIN = re.compile(
@@ -38,7 +40,7 @@ def recognise(head: bytes, name: str) -> bool:  # noqa: ARG001 - content decides
     """Return whether the file holds Windows events as XML."""
     text = encoded.head_as_utf8(head)
     return text.lstrip().startswith(b"<") and (
-        (b"<Event" in text and _SCHEMA in text) or _SYSTEM.search(text) is not None
+        (b"<Event" in text and _SCHEMA in text) or _SYSTEM.search(text) is not None or _ROOT.match(text) is not None
     )
 
 
@@ -90,7 +92,11 @@ def _origin(document: bytes) -> tuple[str, str, int | None]:
     if match is None:
         return "", "", None
     number, channel, computer = match.groups()
-    return computer.decode("utf-8", "replace"), channel.decode("utf-8", "replace"), int(number)
+    return (
+        computer.decode("utf-8", "replace"),
+        channel.decode("utf-8", "replace"),
+        int(number) if is_record_number(int(number)) else None,
+    )
 
 
 def events_of(document: bytes, form: str, offset: int, where: Place) -> Iterator[Record | Problem]:
@@ -127,7 +133,7 @@ class NotAnEventError(ValueError):
     def __init__(self, expected: str, found: object) -> None:
         """Keep what was `expected` and what was `found`, shortened."""
         self.expected = expected
-        self.found = repr(found)[:200]
+        self.found = shown(found)
         super().__init__(f"{expected}: {self.found}")
 
 
@@ -142,8 +148,11 @@ def record_of(event: Element, form: str, offset: int) -> Record:
     if at is None:
         raise NotAnEventError("TimeCreated in ISO 8601", time)
     code = _number(parts, "EventID")
-    if code is None:
+    if code is None or code >= 1 << 32:
         raise NotAnEventError("an EventID", _text(parts, "EventID"))
+    number = _number(parts, "EventRecordID")
+    if number is not None and not is_record_number(number):
+        raise NotAnEventError("a record number that a log can hold", number)
     names, values, binary = _data_of(event)
     rendering = child(event, "RenderingInfo")
     message = None if rendering is None else child(rendering, "Message")
@@ -154,7 +163,7 @@ def record_of(event: Element, form: str, offset: int) -> Record:
         event_code=code,
         computer=_text(parts, "Computer"),
         channel=_text(parts, "Channel"),
-        record_id=_number(parts, "EventRecordID"),
+        record_id=number,
         occurred_at=at[0],
         time_quality=at[1],
         values=values,
@@ -167,6 +176,11 @@ def record_of(event: Element, form: str, offset: int) -> Record:
         data=binary,
         related_activity=_attribute(parts, "Correlation", "ActivityID"),
     )
+
+
+def is_record_number(number: int) -> bool:
+    """Return whether a log can hold a record of this number: they count up from 1 and tables hold 63 bits."""
+    return 0 <= number < 1 << 63
 
 
 def _text(parts: dict[str, Element], name: str) -> str:

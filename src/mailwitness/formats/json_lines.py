@@ -17,7 +17,7 @@ from mailwitness.formats import encoded, windows_json
 from mailwitness.formats.interface import ExportRecord, Reading, Span, Wanted
 from mailwitness.formats.json_values import Refused, values
 from mailwitness.formats.skips import Skips
-from mailwitness.formats.strict_json import VALUES, JsonRefusedError, as_exported, decode, value_count
+from mailwitness.formats.strict_json import VALUES, JsonRefusedError, as_exported, decode, shown, value_count
 
 NAME = "json"
 DOC = "JSON: Winlogbeat, NXLog and OpenWEC events; exports of cmdlets and APIs as lines, arrays or single objects."
@@ -154,9 +154,7 @@ class _Reader:
     def _value(self, value: Any, offset: int, where: Place) -> Iterator[Reading]:  # noqa: ANN401 - any JSON value
         for event in _unwrapped(value):
             if not isinstance(event, dict):
-                yield Problem(
-                    code="unparsable", where=where, expected="a JSON object", found=repr(event)[:200], records=1
-                )
+                yield Problem(code="unparsable", where=where, expected="a JSON object", found=shown(event), records=1)
                 continue
             shape = windows_json.shape_of(event)
             if shape is None:

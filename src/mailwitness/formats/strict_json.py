@@ -61,6 +61,14 @@ def decode(document: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
         raise JsonRefusedError("damaged", f"no JSON: {error}") from None
 
 
+def shown(value: object) -> str:
+    """Return a value as a Problem shows it: its first two hundred characters."""
+    try:
+        return repr(value)[:200]
+    except RecursionError:
+        return f"a {type(value).__name__} nested without end"
+
+
 def value_count(document: bytes | str) -> int:
     """Return at least how many values a document would come to, without decoding it; commas in texts count too."""
     if isinstance(document, str):

@@ -13,6 +13,7 @@ Where a shape carries the event's own XML, that is read: it is complete and in o
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -22,7 +23,7 @@ import msgspec
 import orjson
 
 from mailwitness.event import Place, Problem, TimeQuality
-from mailwitness.formats.event_xml import NotAnEventError, audit_of, data_of_fragment, events_of
+from mailwitness.formats.event_xml import NotAnEventError, audit_of, data_of_fragment, events_of, is_record_number
 from mailwitness.formats.instants import parse_epoch, parse_iso
 from mailwitness.formats.interface import Record
 
@@ -64,16 +65,22 @@ def code_of(event: Object, shape: Shape) -> int | None:
 def origin_of(event: Object, shape: Shape) -> tuple[str, str, int | None]:
     """Return computer, channel and record number, as far as they show."""
     computer, channel, number = shape.origin(event)
-    return text_of(computer), text_of(channel), number_of(number)
+    number = number_of(number)
+    return (
+        computer if isinstance(computer, str) else "",
+        channel if isinstance(channel, str) else "",
+        number if number is not None and is_record_number(number) else None,
+    )
 
 
 def read(event: Object, shape: Shape, offset: int, where: Place) -> Iterator[Record | Problem]:
     """Yield the Record of an event, or the Problem it is."""
     xml = shape.xml(event)
-    if isinstance(xml, str) and xml.lstrip().startswith("<Event"):
-        message = shape.record(event, offset).message if shape is not OPENWEC_RAW else None
-        for reading in events_of(xml.strip().encode("utf-8", "replace"), shape.name, offset, where):
-            if isinstance(reading, Record) and reading.message is None and message is not None:
+    start = xml.find("<Event", 0, _PROLOG) if isinstance(xml, str) else -1
+    if isinstance(xml, str) and start >= 0:
+        message = next((event[key] for key in ("message", "Message") if isinstance(event.get(key), str)), None)
+        for reading in events_of(xml[start:].encode("utf-8", "replace"), shape.name, offset, where):
+            if isinstance(reading, Record) and reading.message is None and message:
                 yield msgspec.structs.replace(reading, message=message)
             else:
                 yield reading
@@ -84,8 +91,12 @@ def read(event: Object, shape: Shape, offset: int, where: Place) -> Iterator[Rec
         yield Problem(code="unparsable", where=where, expected=error.expected, found=error.found, records=1)
 
 
+_PROLOG = 200
+"""An XML declaration may stand before the event."""
+
+
 def text_of(value: object) -> str:
-    """Return a value as text: nothing for null, JSON for what is nested."""
+    """Return a value as text: nothing for null, JSON for what is nested; raises NotAnEventError if too deep."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -96,8 +107,11 @@ def text_of(value: object) -> str:
         return str(value)
     try:
         return orjson.dumps(value).decode()
-    except TypeError:  # lone surrogates, integers beyond 64 bits: no text form is better than another
-        return str(value)
+    except TypeError:  # lone surrogates, integers beyond 64 bits, depth
+        try:
+            return json.dumps(value)
+        except RecursionError:
+            raise NotAnEventError("values that are not nested without end", type(value).__name__) from None
 
 
 def number_of(value: object) -> int | None:
@@ -116,9 +130,16 @@ _UINT64_DIGITS = 20
 
 def _code(value: object) -> int:
     code = number_of(value)
-    if code is None:
+    if code is None or not 0 <= code < 1 << 32:
         raise NotAnEventError("an event code", value)
     return code
+
+
+def _record_number(value: object) -> int | None:
+    number = number_of(value)
+    if number is not None and not is_record_number(number):
+        raise NotAnEventError("a record number that a log can hold", value)
+    return number
 
 
 def _instant(*candidates: object) -> tuple[datetime, TimeQuality]:
@@ -168,9 +189,9 @@ def _keyword_audit(*words: object) -> Literal["success", "failure"] | None:
     """Return the outcome that event.outcome or the keywords' English names say."""
     for word in words:
         for each in word if isinstance(word, list) else (word,):
-            if each in {"failure", "Audit Failure", "AUDIT_FAILURE"}:
+            if each in ("failure", "Audit Failure", "AUDIT_FAILURE"):
                 return "failure"
-            if each in {"success", "Audit Success", "AUDIT_SUCCESS"}:
+            if each in ("success", "Audit Success", "AUDIT_SUCCESS"):
                 return "success"
     return None
 
@@ -186,7 +207,7 @@ def _winlogbeat(event: Object, offset: int) -> Record:
         event_code=_code(_winlogbeat_code(event)),
         computer=text_of(log.get("computer_name")),
         channel=text_of(log.get("channel")),
-        record_id=number_of(log.get("record_id")),
+        record_id=_record_number(log.get("record_id")),
         occurred_at=at,
         time_quality=quality,
         values=values,
@@ -225,7 +246,7 @@ def _winlogbeat_6(event: Object, offset: int) -> Record:
         event_code=_code(event.get("event_id")),
         computer=text_of(event.get("computer_name")),
         channel=text_of(event.get("log_name")),
-        record_id=number_of(event.get("record_number")),
+        record_id=_record_number(event.get("record_number")),
         occurred_at=at,
         time_quality=quality,
         values=values,
@@ -268,7 +289,7 @@ def _nxlog(event: Object, offset: int) -> Record:
         event_code=_code(event.get("EventID")),
         computer=text_of(event.get("Hostname")),
         channel=text_of(event.get("Channel") or event.get("FileName")),
-        record_id=number_of(event.get("RecordNumber")),
+        record_id=_record_number(event.get("RecordNumber")),
         occurred_at=at,
         time_quality=quality,
         values=values,
@@ -331,7 +352,7 @@ def _openwec(event: Object, offset: int) -> Record:
         event_code=_code(system.get("EventID")),
         computer=text_of(system.get("Computer")),
         channel=text_of(system.get("Channel")),
-        record_id=number_of(system.get("EventRecordID")),
+        record_id=_record_number(system.get("EventRecordID")),
         occurred_at=at,
         time_quality=quality,
         values=tuple(value for _, value in fields),
