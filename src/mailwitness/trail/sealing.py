@@ -33,7 +33,7 @@ class SealedFile(msgspec.Struct, frozen=True):
 class SealedLeaf(msgspec.Struct, frozen=True):
     """The parts of a sealed leaf's entry: the version of the table it seals, files added and removed."""
 
-    version: int
+    table_version: int
     written_at: str
     files: tuple[SealedFile, ...] = ()
     removed: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ def said_by_leaves(version: int, files: Sequence[SealedFile], removed: Iterable[
     for item in items:
         cost = len(msgspec.json.encode(item)) + 1
         if cost > room:
-            yield {"version": version, "files": added, "removed": gone}
+            yield {"table_version": version, "files": added, "removed": gone}
             room, added, gone = _ROOM, [], []
         room -= cost
         if isinstance(item, str):
@@ -66,7 +66,7 @@ def said_by_leaves(version: int, files: Sequence[SealedFile], removed: Iterable[
         else:
             added.append(msgspec.structs.asdict(item))
     if added or gone:
-        yield {"version": version, "files": added, "removed": gone}
+        yield {"table_version": version, "files": added, "removed": gone}
 
 
 class Seals:
@@ -83,7 +83,7 @@ class Seals:
 
     def learn(self, leaf: SealedLeaf) -> None:
         """Take in a sealed leaf of the log; they have to come in order."""
-        self.version = max(self.version, leaf.version)
+        self.version = max(self.version, leaf.table_version)
         self.sealed.update((file.name, file) for file in leaf.files)
         for name in leaf.removed:
             self.sealed.pop(name, None)
