@@ -107,7 +107,7 @@ def walk(chunk: bytes, end: int) -> tuple[list[Spot], bool]:
 def fits(chunk: bytes, at: int, end: int) -> bool:
     """Return whether the record at `at` ends before `end` and says there the same size as in its header."""
     (size,) = _U32(chunk, at + 4)
-    return RECORD_SMALLEST <= size <= end - at and _U32(chunk, at + size - 4)[0] == size
+    return bool(RECORD_SMALLEST <= size <= end - at and _U32(chunk, at + size - 4)[0] == size)
 
 
 def salvage(chunk: bytes, start: int, end: int) -> list[Spot]:
