@@ -12,6 +12,7 @@ from mailwitness.formats.evtx_chunk import (
     FILE_MAGIC,
     RECORD_MAGIC,
     RECORDS_AT,
+    ChunkHeader,
     FileHeader,
     Spot,
     chunk_header,
@@ -104,6 +105,22 @@ def unchecked_problem(slot: Slot, file: FileHeader, evidence: str) -> Problem | 
         where=Place(evidence=evidence, offset=slot.base),
         expected="a chunk with checksums, as the rest of the file has them",
         found="a chunk that says it was written without them",
+    )
+
+
+def gap_problem(before: ChunkHeader | None, slot: Slot, evidence: str) -> Problem | None:
+    """Return that records are missing between a chunk and the one `before` it, by the file's own numbers.
+
+    They run on through a forwarded log too, whose records carry the numbers of many others. Where a log wraps they fall
+    back, which is no gap.
+    """
+    if before is None or not before.records or not slot.records or slot.header.first_id <= before.last_id + 1:
+        return None
+    return Problem(
+        code="damaged",
+        where=Place(evidence=evidence, offset=slot.base),
+        expected=f"a chunk that begins with the file's record {before.last_id + 1}",
+        found=f"one that begins with {slot.header.first_id}: records were taken out, or never written",
     )
 
 

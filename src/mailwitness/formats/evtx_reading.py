@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailwitness.event import Problem
 from mailwitness.formats import evtx_chunk, evtx_integrity
-from mailwitness.formats.evtx_chunk import CHUNK, FILE_HEADER, RECORD_MAGIC, RECORDS_AT, Spot
+from mailwitness.formats.evtx_chunk import CHUNK, FILE_HEADER, RECORD_MAGIC, RECORDS_AT, Spot, chunk_header
 from mailwitness.formats.evtx_filter import Block, Frames, choose
 from mailwitness.formats.evtx_integrity import Slot
 from mailwitness.formats.evtx_libraries import second_reader
@@ -31,8 +31,10 @@ class EvtxReading:
             last_at = FILE_HEADER + self._file.last_chunk * CHUNK
             file.seek(min(last_at, self._size))  # an untrue header may say anything
             self._last_chunk = file.read(CHUNK) if self._holds_header else b""
-            file.seek(start)
+            file.seek(max(start - CHUNK, FILE_HEADER))
+            before = file.read(start - file.tell())
             data = file.read(max(span.end - start, 0))
+        self._before = chunk_header(before) if len(before) == CHUNK else None
         self._data = data + bytes(-len(data) % CHUNK)  # libraries take whole chunks only
         self._slots = [
             Slot(start + at, self._data[at : at + CHUNK], min(CHUNK, len(data) - at))
@@ -55,11 +57,12 @@ class EvtxReading:
         for i, slot in enumerate(self._slots):
             if slot.is_foreign:
                 foreign.append(slot)
+                self._before = None  # what is missing is said of these
                 continue
             yield from self._foreign(foreign)
             foreign = []
+            yield from self._remarks(slot)
             if slot.is_whole and slot.holds(frames.count(i)):
-                yield from self._remarks(slot)
                 yield from skipped.get(i, ())
                 yield from self._whole(slot, frames.spots(i, keep), frames.count(i))
             else:
@@ -74,9 +77,14 @@ class EvtxReading:
             yield problem
 
     def _remarks(self, slot: Slot) -> Iterator[Problem]:
-        problem = evtx_integrity.unchecked_problem(slot, self._file, self._evidence)
-        if problem is not None:
-            yield problem
+        """Yield what a chunk's header says of itself and, beside the one before, of what is missing between them."""
+        for problem in (
+            evtx_integrity.gap_problem(self._before, slot, self._evidence),
+            evtx_integrity.unchecked_problem(slot, self._file, self._evidence),
+        ):
+            if problem is not None:
+                yield problem
+        self._before = slot.header if slot.header.is_intact else None
 
     def _whole(self, slot: Slot, kept: list[Spot], count: int) -> Iterator[Record | Problem]:
         """Read the records kept of the `count` in a chunk whose checksums hold."""
