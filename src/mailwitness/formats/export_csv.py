@@ -16,10 +16,18 @@ DOC = (
     "CSV exports of Exchange, PowerShell and Microsoft 365: any delimiter and encoding, `#TYPE` lines, JSON in fields."
 )
 
+_LONGEST_NAME = 120
+
 
 def recognise(head: bytes, name: str) -> bool:
     """Return whether the file is a CSV with column names that is no export of Windows events."""
-    return csv_rows.layout(head, name) is not None and not event_csv.recognise(head, name)
+    table = csv_rows.layout(head, name)
+    return table is not None and all(map(_may_name_a_column, table.columns)) and not event_csv.recognise(head, name)
+
+
+def _may_name_a_column(text: str) -> bool:
+    """Return whether `text` can name a column: prose that happens to hold commas is no CSV."""
+    return len(text) <= _LONGEST_NAME and ". " not in text and not text.startswith(("# ", "//"))
 
 
 def spans(path: Path) -> list[Span]:

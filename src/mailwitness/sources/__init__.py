@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator
+from datetime import UTC
 from functools import cache
 from importlib import import_module
 from typing import cast
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from mailwitness.event import Event, Problem
 from mailwitness.formats.interface import ExportRecord, Record, Wanted
@@ -23,7 +27,13 @@ def discover() -> tuple[Source, ...]:
 
 
 def read(record: Record | ExportRecord, context: Context) -> Iterator[Event | Problem] | None:
-    """Return what the first source that recognises `record` reads in it, or None: the record is filtered."""
+    """Return what the first source that recognises `record` reads in it, or None: the record is filtered.
+
+    A Windows record whose form names no zone gives its digits; they are taken to be of the zone the user named.
+    """
+    if context.time_zone is not None and isinstance(record, Record) and record.time_quality == "zone_assumed":
+        local = record.occurred_at.replace(tzinfo=ZoneInfo(context.time_zone))
+        record = msgspec.structs.replace(record, occurred_at=local.astimezone(UTC))
     for source in discover():
         if source.recognise(record):
             return source.read(record, context)
