@@ -14,9 +14,11 @@ from typing import Literal
 
 import msgspec
 
+from mailwitness.descriptors.sid import DOMAIN_ALIASES, ROOT_ALIASES
 from mailwitness.directory.clock import BEGINNING, STILL, micros
 from mailwitness.directory.name_spans import Seen, Span, spans_of
 from mailwitness.directory.spelling import NameForm, called, canonical_of, folded, form_of
+from mailwitness.knowledge.well_known_sids import well_known_name
 
 How = Literal["name", "short_name", "former_name", "unknown"]
 """How a reference was understood: by a name that is the thing's own, by the leading part of one (two things can share
@@ -24,8 +26,31 @@ it), by a name it had at another time, or not at all."""
 
 _FOR_EVER: tuple[NameForm, ...] = ("guid", "sid")
 _DECIDING: tuple[NameForm, ...] = ("dn", "legacy_dn", "canonical", "app_id", "mailbox_guid", "smtp", "upn", "account")
-_BARE: tuple[NameForm, ...] = ("alias", "account", "display_name", "app_id")
-_SHOWN: tuple[NameForm, ...] = ("account", "upn", "smtp", "display_name", "dn", "legacy_dn", "app_id", "sid", "guid")
+_BARE: tuple[NameForm, ...] = ("alias", "account", "display_name", "typed", "app_id")
+_SHOWN: tuple[NameForm, ...] = (
+    *(
+        "account",
+        "upn",
+        "smtp",
+        "display_name",
+        "dn",
+        "canonical",
+        "legacy_dn",
+        "typed",
+        "alias",
+        "app_id",
+        "sid",
+        "guid",
+    ),
+)
+
+
+_RELATIVE = {
+    str(rid): name
+    for aliases in (DOMAIN_ALIASES, ROOT_ALIASES)
+    for alias, rid in aliases.items()
+    if (name := well_known_name(alias))
+}
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +143,7 @@ class Identities:
         for other in _forms_like(form):
             self._gather(found, self._by_name.get((other, folded(other, reference)), {}), other, reference, moment)
         bare = reference.strip().casefold()
-        if not found and form in ("display_name", "account", "alias"):
+        if not found and form in ("display_name", "account", "alias", "typed"):
             self._gather_bare(found, bare.rsplit("\\", 1)[-1] if form == "account" else bare, moment)
         if found:
             return _best(found)
@@ -126,8 +151,15 @@ class Identities:
             return NOBODY
         return self._by_leading_name(called(reference).casefold(), moment)
 
+    def meant(self, reference: str, form: NameForm | None = None, at: datetime | int | None = None) -> Resolution:
+        """Return what `reference` can mean; where nothing is known of it, a thing of that one name, made now."""
+        found = self.resolve(reference, form, at)
+        return found if found.things else Resolution((self.ensure(reference, form),), "name")
+
     def ensure(self, reference: str, form: NameForm | None = None) -> int:
         """Return the thing that `reference`, a SID or GUID, always means; made now if nothing was seen of it."""
+        if form is None and reference.startswith("S-1-"):
+            form = "sid"
         form = form or form_of(reference)
         known = self._by_name.get((form, folded(form, reference)))
         if known:
@@ -144,7 +176,7 @@ class Identities:
         thing = self._things[number]
         for form in _SHOWN:
             if (names := thing.names(form, at)) or (names := thing.names(form)):
-                return names[0]
+                return _everywhere(names[0]) if form == "sid" else names[0]
         return f"thing {number}"
 
     def _gather(
@@ -232,6 +264,13 @@ class Identities:
             thing = self._things[number]
             thing.spans = {form: spans_of(form, seen) for form, seen in thing.seen.items()}
         self._stale.clear()
+
+
+def _everywhere(sid: str) -> str:
+    """Return a SID with what it is called in every domain, where its last part tells that."""
+    rid = sid.rpartition("-")[2]
+    name = _RELATIVE.get(rid) if sid.startswith("S-1-5-21-") else None
+    return f"{name} ({sid})" if name else sid
 
 
 def _rank(span: Span, at: int | None) -> int:

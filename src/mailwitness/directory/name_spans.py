@@ -7,7 +7,7 @@ import msgspec
 from mailwitness.directory.clock import BEGINNING, STILL
 from mailwitness.directory.spelling import NameForm, identity_of
 
-_SEVERAL: frozenset[NameForm] = frozenset({"smtp", "sid", "app_id"})
+_SEVERAL: frozenset[NameForm] = frozenset({"smtp", "sid", "app_id", "typed"})
 """Forms of which a thing may have several values at once."""
 
 
@@ -35,6 +35,10 @@ class Span(msgspec.Struct, frozen=True):
     until: int
     earliest: int
     latest: int
+
+    def ends(self) -> tuple[int, int, int, int]:
+        """Return every time at which its fit can change for what is certain or possible."""
+        return self.since, self.until, self.earliest, self.latest
 
     def fit(self, at: int) -> int:
         """Return 3 where it was seen before and after, 2 where nothing speaks against it, 1 where it may be, else 0."""

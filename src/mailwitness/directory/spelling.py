@@ -1,7 +1,7 @@
 r"""How one name is written: its form, the spelling under which equal names meet, and the short name inside it.
 
-The forms are those of events (mailbox_ref_form), and four that only a directory knows: `alias` (mailNickname),
-`mailbox_guid`, `app_id` and `proxy` (an address of any kind). Source of the forms: docs/event.md.
+The forms are those of events (mailbox_ref_form) and four more: `alias` (mailNickname), `mailbox_guid`, `app_id`, and
+`typed` (what somebody typed for it: an alias, an account or a display name). Source of the forms: docs/event.md.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ NameForm = Literal[
     "display_name",
     "mailbox_guid",
     "app_id",
+    "typed",
 ]
 
 _CN = re.compile(r"^(?:cn|ou)=((?:\\.|[^,\\])+)", re.IGNORECASE)

@@ -38,12 +38,13 @@ class ApplicationPermission(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class DefaultRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Rights on the organization that set-up gives a group, by name or by relative identifier."""
+    """Rights on the organization that set-up gives a trustee, by name, relative identifier or SID."""
 
     name: str
     mark: Mark
     source: str
     rid: int | None = None
+    sid: str | None = None
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     valid_from: dict[str, str] = {}
@@ -68,6 +69,12 @@ def exchange_roles() -> ExchangeRoles:
         if len(set(names)) != len(names):
             raise KnowledgeError(f"a name stands twice: {sorted(names)}", where=FILE)
     return file
+
+
+def holds_in(rights: DefaultRights, version: int) -> bool:
+    """Return whether set-up of Exchange `version` (a year) gives these rights."""
+    since, until = rights.valid_from.get("exchange"), rights.valid_until.get("exchange")
+    return (since is None or int(since) <= version) and (until is None or version < int(until))
 
 
 @cache

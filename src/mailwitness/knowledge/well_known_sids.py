@@ -26,3 +26,8 @@ def well_known_name(trustee: str) -> str | None:
     """Return what `trustee`, a SID or an SDDL alias, is called everywhere; None where only a directory can tell."""
     file = _file()
     return file.sids.get(trustee) or file.aliases.get(trustee)
+
+
+def well_known_sids() -> dict[str, str]:
+    """Return the names of the SIDs that are the same everywhere."""
+    return _file().sids

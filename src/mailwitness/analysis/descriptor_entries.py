@@ -1,0 +1,168 @@
+"""A descriptor as the entries that matter for mailboxes, in the order in which an access check meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import msgspec
+
+from mailwitness.analysis.right_entry import bit_of, bits_of, membership_bits
+from mailwitness.descriptors.ace import CONTAINER_INHERIT, INHERIT_ONLY, Ace
+from mailwitness.descriptors.descriptor import DACL_PROTECTED, Descriptor, Reading
+from mailwitness.descriptors.naming import name_of_ace
+from mailwitness.descriptors.sddl import write_ace
+from mailwitness.descriptors.sid import ALIASES
+from mailwitness.knowledge.guids import Guids, guids
+from mailwitness.knowledge.rights import ContextName, context_of, mailbox_rights, rights
+
+SELF = ALIASES["PS"]
+CREATORS = frozenset({ALIASES["CO"], ALIASES["CG"]})
+OWNER_RIGHTS = ALIASES["OW"]
+EVERYONE = ALIASES["WD"]
+
+
+class Atom(msgspec.Struct, frozen=True, gc=False):
+    """One entry of a descriptor without its place: the same right of the same trustee, reaching the same objects."""
+
+    trustee: str
+    allows: bool
+    bits: int
+    right: str
+    is_own: bool
+    is_passed_on: bool
+    inherited: bool
+    condition: str | None = None
+
+
+class ListState(msgspec.Struct, frozen=True):
+    """A descriptor's list at one time: its atoms with their order (phase, place) and text, and what cuts it off.
+
+    `partial`: the text was cut, so that what is missing may be there.
+    """
+
+    atoms: dict[Atom, tuple[int, int, str]]
+    owner: str | None
+    is_protected: bool
+    is_canonical: bool
+    partial: bool = False
+
+
+class Where(msgspec.Struct, frozen=True):
+    """What kind of object the descriptor stands on."""
+
+    context: ContextName
+    on_configuration: bool = False
+    on_group: bool = False
+
+
+def state_of(reading: Reading, where: Where, known: Guids | None = None) -> ListState:
+    """Return what `reading` holds of rights that matter here. SELF and the creator's templates give nobody else any."""
+    descriptor = reading.descriptor
+    atoms: dict[Atom, tuple[int, int, str]] = {}
+    canonical = _is_canonical(descriptor)
+    if descriptor.has_null_dacl:
+        everything = Ace(0x00, CONTAINER_INHERIT, 0x10000000, EVERYONE)
+        for atom, text in _atoms(everything, where, known, descriptor.owner):
+            atoms[atom] = (1, 0, text)
+    for place, ace in enumerate(descriptor.dacl.aces if descriptor.dacl else ()):
+        for atom, text in _atoms(ace, where, known, descriptor.owner):
+            phase = (1 if atom.allows else 0) if canonical else 0
+            atoms.setdefault(atom, (phase, 0 if canonical else place, text))
+    protected = bool(descriptor.control & DACL_PROTECTED)
+    return ListState(atoms, _owner(descriptor), protected, canonical, reading.partial)
+
+
+def _owner(descriptor: Descriptor) -> str | None:
+    """Return the owner who may change the rights by being the owner, unless OWNER RIGHTS takes that away."""
+    owner = descriptor.owner
+    if owner in (None, SELF):
+        return None
+    aces = descriptor.dacl.aces if descriptor.dacl else ()
+    return None if any(ace.trustee == OWNER_RIGHTS and not ace.flags & INHERIT_ONLY for ace in aces) else owner
+
+
+def _atoms(ace: Ace, where: Where, known: Guids | None, owner: str | None) -> Iterator[tuple[Atom, str]]:
+    if ace.kind not in ("allow", "deny") or ace.trustee in (None, SELF) or ace.trustee in CREATORS:
+        return
+    trustee = owner if ace.trustee == OWNER_RIGHTS else ace.trustee
+    if trustee is None:
+        return
+    if where.on_group:
+        bits = membership_bits(ace.mask, ace.object_type, known)
+    else:
+        bits = bits_of(where.context, ace.mask, ace.object_type, on_configuration=where.on_configuration, known=known)
+    if not bits:
+        return
+    is_own = not ace.flags & INHERIT_ONLY
+    passes = bool(ace.flags & CONTAINER_INHERIT) and where.context == "directory" and _reaches_mailboxes(ace, known)
+    if not (is_own or passes):
+        return
+    condition = "an entry with a condition: whether it holds depends on claims" if ace.has_condition else None
+    text, right = _texts(ace, where.context, known)
+    yield (
+        Atom(trustee, ace.kind == "allow", bits, right, is_own, passes, ace.is_inherited, condition),
+        text,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _texts(ace: Ace, context: ContextName, known: Guids | None) -> tuple[str, str]:
+    names = name_of_ace(ace, context, known)
+    whole = context_of(context).all
+    if whole is not None and whole.name in names:
+        return write_ace(ace), whole.name
+    mattering = {right.name for right in mailbox_rights(context, ace.mask, ace.object_type, known)}
+    told = [name for name in names if name in mattering or "(" in name or name in _UNNARROWED] or list(names)
+    return write_ace(ace), ", ".join(told)
+
+
+_UNNARROWED = frozenset({"AllExtendedRights", "WriteProperty", "GenericWrite", "Self"})
+
+
+@lru_cache(maxsize=4_096)
+def _class_name(guid: str, known: Guids | None) -> str:
+    return (known or guids()).name(guid, "class")
+
+
+def _reaches_mailboxes(ace: Ace, known: Guids | None) -> bool:
+    if ace.inherited_type is None:
+        return True
+    name = _class_name(ace.inherited_type, known)
+    return name in rights().mailbox_classes or name == "group"
+
+
+def _is_canonical(descriptor: Descriptor) -> bool:
+    """Return whether explicit refusals stand before explicit allows, and both before what is inherited."""
+    order = [
+        (ace.is_inherited, ace.kind == "allow")
+        for ace in (descriptor.dacl.aces if descriptor.dacl else ())
+        if ace.kind in ("allow", "deny")
+    ]
+    explicit = [entry for entry in order if not entry[0]]
+    return explicit == sorted(explicit) and [i for i, _ in order] == sorted(i for i, _ in order)
+
+
+def delta_atom(context: ContextName, word: str, trustee: str, *, allows: bool) -> Atom | None:
+    """Return the atom that a cmdlet's word for a right stands for, None where it does not matter for mailboxes.
+
+    FullAccess and its like stand in the mailbox's own list; the others on the directory object, and reach what is
+    below it (Add-ADPermission inherits to all unless told otherwise).
+    """
+    bits = _bits_of_word(context, word)
+    if not bits:
+        return None
+    passes = context == "directory"
+    return Atom(trustee, allows, bits, word, is_own=True, is_passed_on=passes, inherited=False)
+
+
+def _bits_of_word(context: ContextName, word: str) -> int:
+    bits = 0
+    for right in rights().mailbox_relevant:
+        if right.context == context and (right.name.casefold() == word.casefold() or _is_whole(context, word)):
+            bits |= bit_of("open" if right.of == "open" else right.name)
+    return bits
+
+
+def _is_whole(context: ContextName, word: str) -> bool:
+    return context == "directory" and word.casefold() == "genericall"

@@ -1,0 +1,177 @@
+"""Every right there ever was, ready to be asked: who is who, who belongs where, what stands on what, from when on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from mailwitness.analysis.presence import End, Run, Unwitnessed
+from mailwitness.analysis.right_entry import Entry, Kind
+from mailwitness.descriptors.sid import ALIASES
+from mailwitness.directory.clock import BEGINNING, STILL
+from mailwitness.directory.closure import Link, Memberships
+from mailwitness.directory.identity import Identities
+from mailwitness.directory.spelling import parent_of
+
+EVERYONE, AUTHENTICATED = ALIASES["WD"], ALIASES["AU"]
+_CONFIGURATION = ",cn=configuration"
+_LEVELS = 64
+
+
+class Unexplained(msgspec.Struct, frozen=True):
+    """A change that nobody witnessed: on what, whose, which right or membership, between which two looks."""
+
+    what: str
+    target: int
+    trustee: int
+    right: str
+    change: Unwitnessed
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A value something had for a time: a mailbox its database, an account its state."""
+
+    value: int
+    run: Run
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A list of rights was written at a time, and nothing tells what stood in it from then until `until`."""
+
+    at: int
+    until: int
+    kind: Kind
+    end: End
+
+
+class Facts(msgspec.Struct):
+    """What was found out, before it is indexed. Times are microseconds (directory.clock).
+
+    `protection`: from when until when a list took nothing in from above; `powerless`: a group was of distribution
+    only; `disabled`: an account was. `looked_at`: the snapshots read. `written`: acts that wrote a thing's list of
+    rights with values that neither a record nor a later look tells.
+    """
+
+    entries: list[Entry] = []
+    links: list[Link[Run]] = []
+    homes: dict[int, list[Held]] = {}
+    protection: dict[int, list[tuple[int, int]]] = {}
+    powerless: dict[int, tuple[tuple[int, int], ...]] = {}
+    former_sids: dict[int, tuple[int, ...]] = {}
+    disabled: dict[int, tuple[tuple[int, int], ...]] = {}
+    mailboxes: dict[int, None] = {}
+    unwitnessed: list[Unexplained] = []
+    written: dict[int, list[Written]] = {}
+    looked_at: list[datetime] = []
+
+
+class Standing:
+    """What `rights_over_time` found, indexed by where it stands and by whose it is."""
+
+    def __init__(self, identities: Identities, facts: Facts) -> None:
+        """Index the entries."""
+        self.identities = identities
+        self.facts = facts
+        self.on: dict[int, list[Entry]] = {}
+        self.of: dict[int, list[Entry]] = {}
+        self.everywhere: list[Entry] = []
+        for entry in facts.entries:
+            self.of.setdefault(entry.trustee, []).append(entry)
+            if entry.is_everywhere:
+                self.everywhere.append(entry)
+            else:
+                self.on.setdefault(entry.target, []).append(entry)
+        self.memberships = Memberships(facts.links, facts.powerless)
+        self.everybody = tuple(identities.ensure(sid, "sid") for sid in (EVERYONE, AUTHENTICATED))
+        self._moments: dict[int, set[int]] = {}
+        self._databases = list(self._things("database"))
+
+    def _things(self, kind: str) -> Iterator[int]:
+        return (n for n in range(len(self.identities)) if self.identities.thing(n).kind == kind)
+
+    def token(self, principal: int, at: int) -> dict[int, tuple[Link[Run], ...]]:
+        """Return everything `principal` is at a time - itself, its groups, its former SIDs, everybody - and by what."""
+        token: dict[int, tuple[Link[Run], ...]] = {principal: ()}
+        reached = self.memberships.groups_of(principal, at)
+        for group, found in reached.items():
+            token[group] = (*token[found.link.member], found.link)
+        for former in self.facts.former_sids.get(principal, ()):
+            token.setdefault(former, ())
+        for everyone in self.everybody:
+            token.setdefault(everyone, ())
+        return token
+
+    def moments_of(self, principal: int) -> list[int]:
+        """Return the times at which what `principal` is can change."""
+        return self.memberships.moments_of(principal)
+
+    def moments_around(self, mailbox: int) -> set[int]:
+        """Return the times at which what stands on a mailbox or above it can change."""
+        known = self._moments.get(mailbox)
+        if known is None:
+            moments = moments_of_entries(self.on.get(mailbox, ()))
+            moments |= {at for held in self.facts.homes.get(mailbox, ()) for at in (held.run.since, held.run.until)}
+            moments |= {at for span in self.identities.thing(mailbox).spans.get("dn", ()) for at in span.ends()}
+            chain = {thing for at in [STILL - 1, *moments - {BEGINNING, STILL}] for thing in self._chain(mailbox, at)}
+            for thing in chain:
+                moments |= moments_of_entries(self.on.get(thing, ()))
+                moments |= {at for span in self.facts.protection.get(thing, ()) for at in span}
+            known = self._moments[mailbox] = moments - {BEGINNING, STILL}
+        return known
+
+    def _chain(self, mailbox: int, at: int) -> list[int]:
+        home, _known = self.home(mailbox, at)
+        return [*self.above(mailbox, at), *([home, *self.above(home, at)] if home is not None else [])]
+
+    def home(self, mailbox: int, at: int) -> tuple[int | None, bool]:
+        """Return the database of a mailbox at a time, and whether that is known, not just the only one there is."""
+        for held in self.facts.homes.get(mailbox, ()):
+            if held.run.since <= at < held.run.until:
+                return held.value, True
+        if len(self._databases) == 1 and mailbox not in self.facts.homes:
+            return self._databases[0], False
+        return None, False
+
+    def above(self, thing: int, at: int) -> list[int]:
+        """Return what stands above a thing in the directory at a time, nearest first, as far as anything is known."""
+        found: list[int] = []
+        names = self.identities.thing(thing).names("dn", at) or self.identities.thing(thing).names("dn")
+        dn = parent_of(names[0]) if names else None
+        while dn is not None and len(found) < _LEVELS:
+            number = self.identities.resolve(dn, "dn", at).one if _is_named(dn) else None
+            if number is not None and number in self.on:
+                found.append(number)
+            dn = parent_of(dn)
+        return found
+
+    def is_protected(self, thing: int, at: int) -> bool:
+        """Return whether a thing takes in nothing from above at a time."""
+        return any(since <= at < until for since, until in self.facts.protection.get(thing, ()))
+
+    def is_disabled(self, principal: int, at: int) -> bool:
+        """Return whether an account was known to be disabled at a time."""
+        return any(since <= at < until for since, until in self.facts.disabled.get(principal, ()))
+
+    def on_configuration(self, thing: int) -> bool:
+        """Return whether a thing stands in the configuration: a database, a server, the organization."""
+        return any(_CONFIGURATION in name.casefold() for name in self.identities.thing(thing).names("dn"))
+
+    def is_group(self, thing: int) -> bool:
+        """Return whether a thing is a group, as told or by its having members."""
+        return self.identities.thing(thing).kind == "group" or bool(self.memberships.links_to(thing))
+
+    def is_mailbox(self, thing: int) -> bool:
+        """Return whether a thing has a mailbox, as far as that is known."""
+        return thing in self.facts.mailboxes
+
+
+def _is_named(dn: str) -> bool:
+    return "=" in dn
+
+
+def moments_of_entries(entries: Iterable[Entry]) -> set[int]:
+    """Return the times at which any of `entries` begins or ends."""
+    moments = {at for e in entries for at in (e.run.since, e.run.until, e.run.earliest, e.run.latest)}
+    return moments - {BEGINNING, STILL}
