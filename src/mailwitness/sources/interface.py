@@ -15,6 +15,7 @@ recognises is filtered; a record that a source recognises and cannot read is a P
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -31,6 +32,7 @@ class Context(msgspec.Struct, frozen=True):
     evidence_name: str = ""
     observed_origin: str | None = None
     time_zone: str | None = None  # IANA name the user gave for forms without one; None = such times are a Problem
+    collected_at: datetime | None = None  # when exports of a state were made that do not say so; None = a Problem
 
 
 class Source(Protocol):
