@@ -1,1 +1,5 @@
-"""What must be on, what is on, what is lost while it is off; the set-up kit."""
+"""What must be on, what is on, what is lost while it is off.
+
+* state: what files say is set, and what decides a check on a host
+* gather: files and folders to a State; policy_template, audit_csv, registry_export, registry_policy: one form each
+"""
