@@ -28,7 +28,11 @@ _EVIDENCE = (
     "occurred_until_at"
 ).split()
 
-_times = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]))
+_times = st.datetimes(
+    min_value=datetime(1601, 1, 1),  # noqa: DTZ001 - the zone is drawn beside it
+    max_value=datetime(9999, 12, 30),  # noqa: DTZ001 - as above
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]),
+)
 _text = st.text(max_size=12) | st.sampled_from(["\ud800x", "\ufdd0", '"\\\x00\x1f', "x" * 500])
 _optional = st.none() | _text
 _items = st.builds(Item, item_id=_optional, subject=_optional)

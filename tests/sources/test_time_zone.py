@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from mailwitness import sources
 from mailwitness.formats.interface import Record
+from mailwitness.sources.audit_fields import moment_of
 from mailwitness.sources.interface import Context
 
 RECORD = Record(
@@ -41,3 +43,14 @@ def test_without_a_zone_the_digits_stay():
 
 def test_a_time_with_a_zone_is_left_alone():
     assert at(msgspec.structs.replace(RECORD, time_quality="exact"), HERE) == RECORD.occurred_at
+
+
+@pytest.mark.parametrize("text", ["/Date(999999999999999)/", "/Date(-999999999999999)/"])
+def test_a_time_no_calendar_has_is_no_time(text):
+    assert moment_of(text, day_first=None, time_zone="UTC") is None
+
+
+@pytest.mark.parametrize("text", ["0001-01-01 00:00:00", "9999-12-31 23:59:59"])
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"])
+def test_the_ends_of_the_calendar_break_nothing(text, zone):
+    assert moment_of(text, day_first=None, time_zone=zone) is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from mailwitness.event import TimeQuality
 
@@ -54,3 +55,10 @@ def parse_epoch(number: int) -> tuple[datetime, TimeQuality] | None:
         return _EPOCH + timedelta(microseconds=microseconds), quality  # type: ignore[return-value]
     except OverflowError:
         return None
+
+
+def in_zone(digits: datetime, zone: str) -> datetime:
+    """Return the moment (UTC) when clocks of `zone` show the digits of `digits`; years 1 and 9999 stay as they are."""
+    if digits.year in (MINYEAR, MAXYEAR):
+        return digits.replace(tzinfo=UTC)
+    return digits.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

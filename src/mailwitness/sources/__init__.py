@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator
-from datetime import UTC
 from functools import cache
 from importlib import import_module
 from typing import cast
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from mailwitness.event import Event, Problem
+from mailwitness.formats.instants import in_zone
 from mailwitness.formats.interface import ExportRecord, Record, Wanted
 from mailwitness.sources.interface import Context, Source
 
@@ -32,8 +31,7 @@ def read(record: Record | ExportRecord, context: Context) -> Iterator[Event | Pr
     A Windows record whose form names no zone gives its digits; they are taken to be of the zone the user named.
     """
     if context.time_zone is not None and isinstance(record, Record) and record.time_quality == "zone_assumed":
-        local = record.occurred_at.replace(tzinfo=ZoneInfo(context.time_zone))
-        record = msgspec.structs.replace(record, occurred_at=local.astimezone(UTC))
+        record = msgspec.structs.replace(record, occurred_at=in_zone(record.occurred_at, context.time_zone))
     for source in discover():
         if source.recognise(record):
             return source.read(record, context)

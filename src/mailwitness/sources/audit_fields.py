@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from mailwitness.event import Outcome, TimeQuality
-from mailwitness.formats.instants import parse_iso
+from mailwitness.formats.instants import in_zone, parse_iso
 from mailwitness.formats.interface import ExportRecord
 from mailwitness.formats.locale_dates import day_first_shown, parse
 from mailwitness.knowledge.mailbox_operations import outcomes
@@ -173,13 +172,20 @@ def moment_of(
         return None
     ticks = _JSON_DATE.match(text)
     if ticks is not None:
-        return _EPOCH + timedelta(milliseconds=int(ticks[1])), "exact"
+        return _after_epoch(int(ticks[1]))
     parsed = parse(text, day_first=day_first_shown(text) if day_first is None else day_first)
     if parsed is None or parsed[1] != "zone_assumed":
         return parsed
     if time_zone is None:
         return None
-    return parsed[0].replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC), "zone_assumed"
+    return in_zone(parsed[0], time_zone), "zone_assumed"
+
+
+def _after_epoch(milliseconds: int) -> tuple[datetime, TimeQuality] | None:
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds), "exact"
+    except OverflowError:  # a time no calendar has
+        return None
 
 
 def order_of(record: ExportRecord, name: str) -> bool | None:
