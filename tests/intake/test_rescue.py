@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from mailwitness.formats.interface import Span
-from mailwitness.intake.messages import Delivery, Plan, Planned, Read
+from mailwitness.intake.messages import Delivery, Mark, Plan, Planned, Read
 from mailwitness.intake.rescue import Rescue
 from mailwitness.intake.workers import Died, Pool, ReadingProcess
 from mailwitness.trail.schema import BATCH_SCHEMA
@@ -55,7 +55,7 @@ def read(fake, tmp_path):
         collected = Collected()
         rescue = Rescue(rescuer, collected.apply)
         job = pool.submit(_request(path, kind.lower(), **more), rescue.now)
-        through = None
+        through = Mark()
         for reply, body in job.replies():
             if isinstance(reply, Delivery):
                 collected.apply(reply, body)

@@ -16,7 +16,7 @@ from mailwitness.event import Place, Problem
 from mailwitness.intake.custody import Ledger, statement, taking
 from mailwitness.intake.evidence import Found, find
 from mailwitness.intake.known import in_custody
-from mailwitness.intake.messages import Delivery, Read
+from mailwitness.intake.messages import Delivery, Mark, Read
 from mailwitness.intake.preparing import Origin, Preparation, Prepared
 from mailwitness.intake.remembered import Remembered
 from mailwitness.intake.report import FileReport, ImportReport
@@ -114,7 +114,7 @@ class _File:
 
     def finish_read(self, job: Job) -> None:
         """Take in everything a job replies; where its reader dies, have it read again."""
-        through: int | None = None
+        through = Mark()
         for reply, body in job.replies():
             if isinstance(reply, Delivery):
                 self.apply(reply, body)

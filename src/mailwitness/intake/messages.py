@@ -23,12 +23,19 @@ class Plan(msgspec.Struct, frozen=True, tag=True):
     name: str
 
 
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """How far a span was read: so many readings of its format, the last one that has an offset at `offset`."""
+
+    readings: int = 0
+    offset: int | None = None
+
+
 class Read(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Read `spans` of a file, in order.
 
     A read is atomic (one delivery, after its last record) unless `streamed`: then deliveries come as rows gather, and
-    `resume_after` is the offset of the last record an earlier reader delivered before it died. `careful` delivers
-    after every record, so that a death costs no record before it. `second` asks for the format's second reader.
+    `resume_after` is the mark of the last delivery an earlier reader made before it died. `careful` delivers after
+    every record, so that a death costs no record before it. `second` asks for the format's second reader.
     """
 
     path: str
@@ -43,7 +50,7 @@ class Read(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     streamed: bool = False
     careful: bool = False
     second: bool = False
-    resume_after: int | None = None
+    resume_after: Mark = Mark()
 
     @property
     def size(self) -> int:
@@ -83,7 +90,7 @@ class Delivery(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What was read since the last delivery. Counts are of records, `events` of rows in the body.
 
     `rows_of` is the number of rows of each record in turn, as little-endian uint32, or empty where every record gave
-    one. `through` is the offset of the last record inside; `final` says that the read is complete.
+    one. `through` says how far the span is read; `final` says that the read is complete.
     """
 
     seen: int
@@ -96,7 +103,7 @@ class Delivery(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     numbers: tuple[Numbers, ...] = ()
     clears: tuple[Clear, ...] = ()
     blobs: tuple[Blob, ...] = ()
-    through: int | None = None
+    through: Mark = Mark()
     final: bool = False
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from mailwitness.event import Place, Problem, ProblemCode
 from mailwitness.formats.interface import Span
-from mailwitness.intake.messages import Delivery, Read
+from mailwitness.intake.messages import Delivery, Mark, Read
 from mailwitness.intake.spans import named
 from mailwitness.intake.workers import ReaderDied, ReadingProcess
 
@@ -38,8 +38,8 @@ class Rescue:
             return msgspec.structs.replace(read, second=True)
         return read
 
-    def read(self, dead: Read, through: int | None, cause: str) -> None:
-        """Read what `dead` was to read, but for what was delivered up to offset `through`."""
+    def read(self, dead: Read, through: Mark, cause: str) -> None:
+        """Read what `dead` was to read, but for what was delivered up to `through`."""
         if dead.streamed:
             self._deaths[dead.second] += 1
             self._resume(dead, through, cause)
@@ -63,7 +63,7 @@ class Rescue:
     def _last_resort(self, dead: Read, unit: Span, cause: str) -> None:
         """Read the smallest range that kills the first reader: by the second one, or record by record."""
         if not _has_second(dead):
-            self._resume(dead, None, cause)
+            self._resume(dead, Mark(), cause)
             return
         death: str | None = cause
         if not dead.second:
@@ -74,7 +74,7 @@ class Rescue:
         else:
             self._report(dead, unit, "reader_died", f"{cause}; it is left unread", lost=True)
 
-    def _resume(self, dead: Read, through: int | None, cause: str) -> None:
+    def _resume(self, dead: Read, through: Mark, cause: str) -> None:
         """Deliver record by record up to the one that kills the reader."""
         careful = msgspec.structs.replace(dead, streamed=True, careful=True, resume_after=through)
         death, reached = self._attempt(careful)
@@ -82,13 +82,12 @@ class Rescue:
         if death is None:
             self._report(dead, whole, "reader_died", f"{cause}; a fresh reader read it")
             return
-        at = reached if reached is not None else through
-        rest = whole if at is None else Span(at, whole.end)
+        rest = whole if reached.offset is None else Span(reached.offset, whole.end)
         self._report(dead, rest, "reader_died", f"{death}; what follows is left unread", lost=True)
 
-    def _attempt(self, read: Read) -> tuple[str | None, int | None]:
-        """Carry out `read`; return how its reader died (None: it did not) and the offset it reached."""
-        reached: int | None = None
+    def _attempt(self, read: Read) -> tuple[str | None, Mark]:
+        """Carry out `read`; return how its reader died (None: it did not) and how far it came."""
+        reached = read.resume_after
         try:
             for reply, body in self._process.ask(read):
                 if isinstance(reply, Delivery):

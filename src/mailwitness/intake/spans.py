@@ -15,7 +15,7 @@ from mailwitness.errors import EvidenceError
 from mailwitness.event import Event, Place, Problem, instant
 from mailwitness.formats.interface import ExportRecord, Reading, Record, Skipped, Span
 from mailwitness.intake.continuity import RecordNumbers
-from mailwitness.intake.messages import Clear, Delivery, Read
+from mailwitness.intake.messages import Clear, Delivery, Mark, Read
 from mailwitness.intake.rows import Rows
 from mailwitness.sources.interface import Context
 
@@ -49,7 +49,8 @@ class SpanReader:
             time_zone=read.time_zone,
         )
         self._rows = Rows()
-        self._passing = read.resume_after is not None
+        self._readings = 0
+        self._offset = read.resume_after.offset
         self._begin()
 
     def _begin(self) -> None:
@@ -58,7 +59,6 @@ class SpanReader:
         self._more_problems = 0
         self._numbers = RecordNumbers()
         self._clears: list[Clear] = []
-        self._through: int | None = self._read.resume_after
         self._begun = time.process_time()
 
     def run(self) -> None:
@@ -74,45 +74,41 @@ class SpanReader:
         self._flush(final=True)
 
     def _take(self, readings: Iterator[Reading]) -> None:
-        streamed = self._read.streamed
+        streamed, delivered = self._read.streamed, self._read.resume_after.readings
         for reading in readings:
-            if self._passing and self._is_delivered(reading):
-                continue
-            if isinstance(reading, Record):
-                self._record(reading)
-                if reading.record_id is not None and not reading.recovered:
-                    self._numbers.add(reading.computer, reading.channel, reading.record_id)
-                self._through = reading.offset
-            elif isinstance(reading, Skipped):
-                self._seen += reading.records
-                self._filtered += reading.records
-                self._numbers.add_all(reading.computer, reading.channel, reading.numbers)
-            elif isinstance(reading, Problem):
-                self._seen += reading.records
-                self._unread += reading.records
-                self._note(self._named(reading))
-                at = _offset(reading)
-                self._through = at if at is not None else self._through
-            else:
-                self._record(reading)
-                self._through = reading.offset
+            self._readings += 1
+            if self._readings > delivered:
+                self._count_reading(reading)
             if streamed and self._is_due():
                 self._flush(final=False)
 
+    def _count_reading(self, reading: Reading) -> None:
+        if isinstance(reading, Record):
+            self._record(reading)
+            if reading.record_id is not None and not reading.recovered:
+                self._numbers.add(reading.computer, reading.channel, reading.record_id)
+            self._offset = reading.offset
+        elif isinstance(reading, Skipped):
+            self._seen += reading.records
+            self._filtered += reading.records
+            self._numbers.add_all(reading.computer, reading.channel, reading.numbers)
+        elif isinstance(reading, Problem):
+            self._seen += reading.records
+            self._unread += reading.records
+            self._note(self._named(reading))
+            at = _offset(reading)
+            self._offset = self._offset if at is None else at
+        else:
+            self._record(reading)
+            self._offset = reading.offset
+
     def _is_due(self) -> bool:
-        if self._read.careful or len(self._rows) >= ROWS or self._rows.bytes >= BYTES:
+        """Return whether to deliver: many rows, or a sign of life and a new CPU budget are needed."""
+        if len(self._rows) >= ROWS or self._rows.bytes >= BYTES:
+            return True
+        if self._read.careful and self._readings > self._read.resume_after.readings:
             return True
         return time.process_time() - self._begun >= SECONDS
-
-    def _is_delivered(self, reading: Reading) -> bool:
-        """Return whether an earlier reader delivered `reading`; records passed over stand before the one after."""
-        if isinstance(reading, Skipped):
-            return True
-        at = _offset(reading) if isinstance(reading, Problem) else reading.offset
-        if at is None or at <= (self._read.resume_after or 0):
-            return True
-        self._passing = False
-        return False
 
     def _record(self, record: Record | ExportRecord) -> None:
         """Count one record, as one of: events made (the trail tells recorded from duplicate), filtered, unread."""
@@ -200,12 +196,10 @@ class SpanReader:
             numbers=self._numbers.settle(),
             clears=tuple(self._clears),
             blobs=blobs,
-            through=self._through,
+            through=Mark(max(self._readings, self._read.resume_after.readings), self._offset),
             final=final,
         )
-        through = self._through
         self._begin()
-        self._through = through
         self._deliver(delivery, batch)
 
 
