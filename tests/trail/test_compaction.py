@@ -194,7 +194,7 @@ def test_everything_leaves_one_sorted_file_a_month():
     assert everything([merged]) == []
     assert everything([fresh]) == [[fresh]]
     assert everything([fresh, merged, data_file("v3", 1, "2024-02")]) == [
-        [fresh, merged],
+        [merged, fresh],
         [data_file("v3", 1, "2024-02")],
     ]
     assert everything([data_file("c9", compaction.LARGE)]) == []

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import duckdb
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,10 +16,11 @@ from mailwitness.errors import TrailError
 from mailwitness.trail.delta_log import DataFile
 from mailwitness.trail.durable import sync_directory, sync_file
 from mailwitness.trail.layout import Trail
-from mailwitness.trail.reader import RESTORE, SORT_MEMORY
+from mailwitness.trail.ordering import Ranks, in_order
+from mailwitness.trail.reader import RESTORE
 from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.sealing import hash_file
-from mailwitness.trail.table import ZSTD_LEVEL, Written, data_path, time_range
+from mailwitness.trail.table import PARQUET, Written, data_path, time_range
 
 SEE_TO_DISK = "see to the disk, then start again: what was acknowledged is safe, the rest is taken in again"
 FAN_IN = 16
@@ -28,40 +28,53 @@ FAN_IN = 16
 LIVE_FILES = 256
 """Above so many live files the months with the most files are merged whatever the sizes: commits stay flat."""
 SORTED_ROW_GROUP = 20_000
-LARGE = 4_000_000
-"""Rows from which a sorted file is left alone."""
+LARGE = 2_000_000
+"""Rows from which a file is left alone."""
+MOST = 2 * LARGE
+"""Rows that are merged at once: their keys are sorted in memory."""
 
 
 def due(live: Iterable[DataFile]) -> list[list[DataFile]]:
     """Return the groups of files that are to be merged now."""
-    groups = [
-        files for months in _by_month(live).values() for files in _by_size(months).values() if len(files) >= FAN_IN
-    ]
-    if groups:
-        return groups
-    months = sorted(_by_month(live).values(), key=len, reverse=True)
-    excess = sum(len(files) for files in months) - LIVE_FILES
+    months = _by_month(live)
+    crowded = [files for month in months.values() for files in _by_size(month).values() if len(files) >= FAN_IN]
+    if crowded:
+        return [group for files in crowded for group in _portions(files)]
+    excess = sum(map(len, months.values())) - LIVE_FILES
+    chosen: list[list[DataFile]] = []
     if excess > 0:
         excess += LIVE_FILES // 4  # so that it does not come due with every commit
-    chosen = []
-    for files in months:
-        small = [file for file in files if file.rows < LARGE]
-        if excess <= 0 or len(small) < 2:  # noqa: PLR2004 - one file is merged already
-            break
-        chosen.append(small)
-        excess -= len(small) - 1
+        for files in sorted(months.values(), key=len, reverse=True):
+            for group in _portions(_small(files)):
+                if excess > 0:
+                    chosen.append(group)
+                    excess -= len(group) - 1
     return chosen
 
 
 def everything(live: Iterable[DataFile]) -> list[list[DataFile]]:
-    """Return the groups of files that leave one sorted file a month of events."""
-    return [
-        small
-        for month, files in _by_month(live).items()
-        if month != NO_EVENTS
-        and (small := [file for file in files if file.rows < LARGE])
-        and (len(small) > 1 or not is_sorted(small[0]))
-    ]
+    """Return the groups of files that leave one sorted file a month of events (more for millions of rows)."""
+    groups: list[list[DataFile]] = []
+    for month, files in _by_month(live).items():
+        if month != NO_EVENTS:
+            small = _small(files)
+            fresh = [[file] for file in small if not is_sorted(file)]
+            groups += _portions(small) or fresh[:1]
+    return groups
+
+
+def _small(files: Iterable[DataFile]) -> list[DataFile]:
+    return [file for file in files if file.rows < LARGE]
+
+
+def _portions(files: Iterable[DataFile]) -> list[list[DataFile]]:
+    """Divide files, the smallest first, into groups of at least two that have MOST rows at most."""
+    groups: list[list[DataFile]] = [[]]
+    for file in sorted(files, key=lambda file: (file.rows, file.path)):
+        if sum(other.rows for other in groups[-1]) + file.rows > MOST:
+            groups.append([])
+        groups[-1].append(file)
+    return [group for group in groups if len(group) > 1]
 
 
 def is_sorted(file: DataFile) -> bool:
@@ -78,9 +91,8 @@ def _by_month(live: Iterable[DataFile]) -> dict[str, list[DataFile]]:
 
 def _by_size(files: Iterable[DataFile]) -> dict[int, list[DataFile]]:
     sizes: dict[int, list[DataFile]] = {}
-    for file in files:
-        if file.rows < LARGE:
-            sizes.setdefault(int(math.log(max(file.rows, 1), FAN_IN) + 1e-9), []).append(file)
+    for file in _small(files):
+        sizes.setdefault(int(math.log(max(file.rows, 1), FAN_IN) + 1e-9), []).append(file)
     return sizes
 
 
@@ -138,18 +150,31 @@ def _content(path: Path, sha256: str) -> Content:
 
 
 def _sort(trail: Trail, files: Sequence[DataFile], target: Path) -> None:
-    columns = ", ".join(f'"{name}"' for name in FILE_SCHEMA.names)
-    paths = [str(trail.events / file.path) for file in files]
-    with tempfile.TemporaryDirectory(prefix="mailwitness-") as spill, duckdb.connect() as connection:
-        connection.execute("SET memory_limit = ?", [SORT_MEMORY])
-        connection.execute("SET temp_directory = ?", [spill])
-        connection.execute("SET threads = 1")
-        try:
-            connection.execute(
-                f"COPY (SELECT {columns} FROM read_parquet(?, hive_partitioning = false)"  # noqa: S608 - our columns
-                f" ORDER BY mailbox_ref, occurred_at, seq) TO ? (FORMAT parquet, COMPRESSION zstd,"
-                f" COMPRESSION_LEVEL {ZSTD_LEVEL}, ROW_GROUP_SIZE {SORTED_ROW_GROUP})",
-                [paths, str(target)],
-            )
-        except duckdb.Error as cause:
-            raise TrailError(f"compaction failed: {cause}", where=str(target), remedy=SEE_TO_DISK) from cause
+    paths = [trail.events / file.path for file in files]
+    ranks = _ranks(paths)
+    places = np.split(ranks, np.cumsum([file.rows for file in files])[:-1])
+    total = sum(file.rows for file in files)
+    with pq.ParquetWriter(target, FILE_SCHEMA, **PARQUET) as writer:
+        for rows in in_order(paths, FILE_SCHEMA, total, lambda file, row, batch: places[file][row : row + len(batch)]):
+            writer.write_table(rows, row_group_size=SORTED_ROW_GROUP)
+
+
+def _ranks(paths: Sequence[Path]) -> Ranks:
+    """Return the place of each row, file after file, in the order of mailbox, time and seq."""
+    tables = [
+        pq.read_table(
+            path, columns=["mailbox_ref", "occurred_at", "seq"], read_dictionary=["mailbox_ref"], partitioning=None
+        )
+        for path in paths
+    ]
+    rows = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    mailbox = rows.column("mailbox_ref").chunk(0)
+    order = pa.compute.sort_indices(mailbox.dictionary).to_numpy()
+    position = np.empty(len(order) + 1, dtype=np.int32)
+    position[order] = np.arange(len(order), dtype=np.int32)
+    position[-1] = len(order)  # no mailbox: last
+    codes = position[mailbox.indices.fill_null(len(order)).to_numpy()]
+    times = rows.column("occurred_at").cast(pa.int64()).to_numpy()
+    ranks = np.empty(len(codes), dtype=np.int64)
+    ranks[np.lexsort((rows.column("seq").to_numpy(), times, codes))] = np.arange(len(codes))
+    return ranks

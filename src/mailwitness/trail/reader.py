@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 
 from mailwitness.errors import TrailError, VerificationError
@@ -14,13 +13,12 @@ from mailwitness.trail.checkpoint import open_checkpoint
 from mailwitness.trail.delta_log import Snapshot, read_snapshot
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.note import VerifierKey, parse_verifier_key
-from mailwitness.trail.schema import NO_EVENTS
+from mailwitness.trail.ordering import Ranks, in_order
+from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.settings import Settings, load_settings
 
+_ENTRIES = pa.schema([FILE_SCHEMA.field("seq"), FILE_SCHEMA.field("entry")])
 RESTORE = "run `mailwitness verify`, then restore the trail from a backup"
-_ROWS = 10_000
-SORT_MEMORY = "256MB"
-"""What sorting entries may hold in memory; more goes to a temporary file."""
 
 
 class TrailReader:
@@ -100,24 +98,17 @@ def signed_note(trail: Trail, log_id: str, key: VerifierKey) -> bytes:
 
 def entries_of(trail: Trail, snapshot: Snapshot, start: int, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield (seq, entry) from `start` to before `end` out of a snapshot's files, in the order of seq."""
-    paths = [
-        str(trail.events / file.path)
-        for file in snapshot.files.values()
-        if file.first_seq < end and file.last_seq >= start
-    ]
-    if not paths:
-        return
-    with tempfile.TemporaryDirectory(prefix="mailwitness-") as spill, duckdb.connect() as connection:
-        connection.execute("SET memory_limit = ?", [SORT_MEMORY])
-        connection.execute("SET temp_directory = ?", [spill])
-        try:
-            answer = connection.execute(_IN_ORDER, [paths, start, end])
-            while rows := answer.fetchmany(_ROWS):
-                yield from rows
-        except (duckdb.Error, pa.ArrowException) as cause:
-            raise TrailError(f"the events table cannot be read: {cause}", where=str(trail.events)) from cause
+    files = [file for file in snapshot.files.values() if file.first_seq < end and file.last_seq >= start]
+    paths = [trail.events / file.path for file in sorted(files, key=lambda file: file.first_seq)]
 
+    def rank_of(_file: int, _row: int, batch: pa.RecordBatch) -> Ranks:
+        seq = batch.column("seq").to_numpy()
+        return np.where((seq >= start) & (seq < end), seq - start, -1)
 
-_IN_ORDER = """
-    SELECT seq, entry FROM read_parquet(?, hive_partitioning = false) WHERE seq >= ? AND seq < ? ORDER BY seq
-"""
+    try:
+        for rows in in_order(paths, _ENTRIES, max(end - start, 0), rank_of):
+            yield from zip(rows.column("seq").to_pylist(), rows.column("entry").to_pylist(), strict=True)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as cause:
+        raise TrailError(
+            f"the events table cannot be read: {cause}", where=str(trail.events), remedy=RESTORE
+        ) from cause

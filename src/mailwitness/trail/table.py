@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,7 +20,14 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from mailwitness.errors import TrailError
 from mailwitness.trail.delta_log import DataFile, checkpoint_path, commit_path
-from mailwitness.trail.durable import make_directory, sync_directories, sync_directory, sync_file, write_synced
+from mailwitness.trail.durable import (
+    all_at_once,
+    make_directory,
+    sync_directories,
+    sync_directory,
+    sync_file,
+    write_synced,
+)
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.schema import EVENTS_SCHEMA, FILE_SCHEMA
 
@@ -28,7 +36,13 @@ FRESH_ROW_GROUP = 5_000
 """Rows of a row group in files as they are appended: small, so that the Bloom filter on the mailbox prunes."""
 ZSTD_LEVEL = 3
 _PLAIN = {"entry", "event_id", "content_digest", "seq"}
-_DICTIONARY = [name for name in FILE_SCHEMA.names if name not in _PLAIN]
+PARQUET: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": ZSTD_LEVEL,
+    "use_dictionary": [name for name in FILE_SCHEMA.names if name not in _PLAIN],
+    "write_page_checksum": True,
+}
+"""How every file of the table is written."""
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
@@ -70,29 +84,29 @@ class EventsTable:
 
     def write(self, rows: pa.Table, months: npt.NDArray[np.str_]) -> list[Written]:
         """Write `rows` (FILE_SCHEMA, ascending seq), one file a month, fsynced with their folders."""
-        written = []
-        for month in np.unique(months):
-            part = rows if len(rows) and (months == month).all() else rows.filter(pa.array(months == month))
-            written.append(self._write_file(part, str(month)))
+        version = self.version + 1
+        names, numbers, counts = np.unique(months, return_inverse=True, return_counts=True)
+        places = np.split(np.argsort(numbers, kind="stable"), np.cumsum(counts)[:-1])
+        parts = list(zip(names.tolist(), places, strict=True))
+        written = all_at_once(lambda part: self._write_file(rows, *part, version), parts)
         sync_directories(self._trail.events / w.file.path.rpartition("/")[0] for w in written)
         return written
 
-    def _write_file(self, rows: pa.Table, month: str) -> Written:
+    def _write_file(self, rows: pa.Table, month: str, mine: npt.NDArray[np.intp], version: int) -> Written:
+        if len(mine) < len(rows):
+            rows = rows.take(pa.array(mine))
         sink = pa.BufferOutputStream()
         pq.write_table(
             rows,
             sink,
-            compression="zstd",
-            compression_level=ZSTD_LEVEL,
             row_group_size=FRESH_ROW_GROUP,
-            use_dictionary=_DICTIONARY,
-            write_page_checksum=True,
+            **PARQUET,
             bloom_filter_options={"mailbox_ref": {"ndv": FRESH_ROW_GROUP, "fpp": 0.01}},
         )
         data = memoryview(sink.getvalue())
         seq = rows.column("seq")
         first, last = seq[0].as_py(), seq[-1].as_py()
-        path = data_path(self._log_id, month, self.version + 1, first, last)
+        path = data_path(self._log_id, month, version, first, last)
         make_directory((self._trail.events / path).parent)
         write_synced(self._trail.events / path, data)
         file = DataFile(path, len(data), self._log_id, month, len(rows), first, last)

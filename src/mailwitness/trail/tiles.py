@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from mailwitness.errors import VerificationError
-from mailwitness.trail.durable import make_directory, put, sync_directories
+from mailwitness.trail.durable import all_at_once, make_directory, put, sync_directories
 from mailwitness.trail.merkle import EMPTY_ROOT, HASH_BYTES, tree_hash
 
 TILE_WIDTH = 256
@@ -188,13 +188,11 @@ def remove_beyond(log: Path, size: int) -> list[Path]:
 
 def write_tiles(log: Path, tiles: Iterable[Tile]) -> None:
     """Write tiles durably, each by a rename. A tile that was there is replaced."""
-    folders = set()
-    for tile in tiles:
-        path = log / tile.path
-        if path.parent not in folders:
-            make_directory(path.parent)
-            folders.add(path.parent)
-        put(path, tile.data)
+    tiles = list(tiles)
+    folders = {(log / tile.path).parent for tile in tiles}
+    for folder in sorted(folders):
+        make_directory(folder)
+    all_at_once(lambda tile: put(log / tile.path, tile.data), tiles)
     sync_directories(folders)
 
 
