@@ -153,12 +153,14 @@ class Explainer:
         return fitting
 
     def _written(self, mailbox: Resolution, access: Row, at: int) -> list[Way]:
-        """Return the writes of the mailbox's rights before the access that no record tells the values of."""
-        wanted = "directory" if access["action"] in _ASKED else "mailbox"
+        """Return the last write before the access of rights, the mailbox's or from above, that no record tells."""
+        kind = "directory" if access["action"] in _ASKED else "mailbox"
         found = []
         for box in mailbox.things[:1]:
-            written = self.standing.facts.written.get(box, ())
-            acts = [w for w in written if w.kind == wanted and w.at <= at < w.until]
+            of_thing = self.standing.facts.written
+            acts = [w for w in of_thing.get(box, ()) if w.kind == kind and w.at <= at < w.until]
+            above = [w for thing in self.standing.chain(box, at) for w in of_thing.get(thing, ())]
+            acts += [w for w in above if w.at <= at < w.until]
             found += [_untold(max(acts, key=lambda act: act.at))] if acts else []
         return found
 
@@ -201,7 +203,7 @@ def _doubt(actor: Resolution, mailbox: Resolution) -> str:
 
 def _untold(act: Written) -> Way:
     step = Step(what="rights written", since=act.end)
-    doubt = "the mailbox's rights were written then; no record tells what"
+    doubt = "rights on it were written then; no record tells what"
     return Way(right="unknown", of="open", steps=(step,), gives=(OPEN,), doubt=doubt)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from mailwitness.analysis.change import Act, Change
 from mailwitness.analysis.descriptor_change import NOTHING
 from mailwitness.analysis.descriptor_entries import delta_atom, state_of
@@ -13,7 +15,9 @@ from mailwitness.analysis.list_history import Look, Touch
 from mailwitness.analysis.presence import End
 from mailwitness.analysis.right_entry import OPEN, READ_FOLDER, SEND_ON_BEHALF, bit_of
 from mailwitness.analysis.roles import DIRECTORY_VALUE, OBJECT_ACCESS
+from mailwitness.descriptors.descriptor import Reading, in_domain
 from mailwitness.descriptors.sddl import read_sddl
+from mailwitness.descriptors.sid import Domain
 from mailwitness.directory.clock import micros
 from mailwitness.directory.identity import NOBODY, Resolution
 from mailwitness.directory.spelling import form_of
@@ -83,7 +87,8 @@ class FactsOfChanges:
     def _descriptor(self, change: Change, act: Act, context: ContextName, end: End) -> None:
         for target in self.target(change).things[:1]:
             where, known = self.gathering.where(target, context), self.gathering.known
-            before, after = (read_sddl(text) for text in (act.before or NOTHING, act.after or NOTHING))
+            domain = self.gathering.domain(target)
+            before, after = (_read(text, domain) for text in (act.before or NOTHING, act.after or NOTHING))
             look = Look(micros(change.occurred_at), state_of(after, where, known), end, state_of(before, where, known))
             self.gathering.list_of(target, context).looks.append(look)
             if context == "mailbox":
@@ -225,6 +230,12 @@ class FactsOfChanges:
                 home = self.identities.meant(change.after, "dn", change.occurred_at).things[0]
                 self.identities.thing(home).kind = self.identities.thing(home).kind or "database"
                 self.gathering.value("home", target, home, change.occurred_at, end, is_act=True)
+
+
+def _read(sddl: str, domain: Domain | None) -> Reading:
+    """Return a descriptor with the names of the domain it stands in as SIDs, as a snapshot would have it."""
+    reading = read_sddl(sddl)
+    return msgspec.structs.replace(reading, descriptor=in_domain(reading.descriptor, domain))
 
 
 def end_of(change: Change) -> End:

@@ -94,14 +94,14 @@ class Gathering:
         if trustee.startswith("S-1-"):
             return (self.identities.ensure(trustee, "sid"),)
         if len(trustee) == 2 and is_relative(trustee) and well_known_name(trustee):  # noqa: PLR2004 - SDDL's letters
-            sid = resolved(trustee, self._domain(target))
+            sid = resolved(trustee, self.domain(target))
             if sid.startswith("S-1-"):
                 return (self.identities.ensure(sid, "sid"),)
             return self.identities.meant(well_known_name(trustee) or trustee, "typed").things
         form = form_of(trustee)
         return self.identities.meant(trustee, "typed" if form == "display_name" else form, at).things
 
-    def _domain(self, target: int | None) -> Domain | None:
+    def domain(self, target: int | None) -> Domain | None:
         """Return the domain whose names a thing's descriptor uses: that of its DN, else the only one there is."""
         if not self._domains:
             self._domains = _domains(self.identities)
@@ -137,6 +137,8 @@ class Gathering:
         entries, lost = history.entries(partial(self.meant, target=target))
         facts.entries += entries
         for atom, change in lost:
+            if atom.inherited:
+                continue  # such entries follow what stands above
             for trustee in self.meant(atom.trustee, BEGINNING, target)[:1]:
                 facts.unwitnessed.append(Unexplained("right", target, trustee, atom.right, change))
         written = [Written(at, until, history.kind, end) for at, until, end in history.untold()]

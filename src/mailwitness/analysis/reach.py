@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from mailwitness.analysis.effective import Given, Placed, decide, entries_for, entries_from_above
-from mailwitness.analysis.presence import End, Run
+from mailwitness.analysis.presence import Run
 from mailwitness.analysis.right_entry import Entry, Question, bits_for
 from mailwitness.analysis.standing import Standing
-from mailwitness.analysis.way import Step, Way, Ways, question_of
+from mailwitness.analysis.way import ALWAYS, Step, Way, Ways, question_of
 from mailwitness.directory.closure import Link, Reached
 
-_BEFORE = End(at=None, how="before_trail")
 _DIRECT = ("open", "send")
 
 
@@ -55,7 +54,7 @@ def _shortest_first(way: Way) -> tuple[bool, int]:
     return way.doubt is not None, len(way.steps)
 
 
-OWNER = Way(right="owner", of="open", gives=("open", "SendAs"), steps=(Step(what="owner", since=_BEFORE),))
+OWNER = Way(right="owner", of="open", gives=("open", "SendAs"), steps=(Step(what="owner", since=ALWAYS),))
 """Everybody has his own mailbox."""
 
 
@@ -142,7 +141,7 @@ def _former(standing: Standing, trustees: Iterable[int]) -> dict[int, list[int]]
     return found
 
 
-_NO_LINK: Link[Run] = Link(-1, -1, 0, 0, Run(0, 0, 0, 0, _BEFORE))
+_NO_LINK: Link[Run] = Link(-1, -1, 0, 0, Run(0, 0, 0, 0, ALWAYS))
 
 
 def _links_to(standing: Standing, account: int, trustee: int, at: int) -> tuple[Link[Run], ...]:

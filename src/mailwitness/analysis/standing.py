@@ -114,14 +114,15 @@ class Standing:
             moments = moments_of_entries(self.on.get(mailbox, ()))
             moments |= {at for held in self.facts.homes.get(mailbox, ()) for at in (held.run.since, held.run.until)}
             moments |= {at for span in self.identities.thing(mailbox).spans.get("dn", ()) for at in span.ends()}
-            chain = {thing for at in [STILL - 1, *moments - {BEGINNING, STILL}] for thing in self._chain(mailbox, at)}
+            chain = {thing for at in [STILL - 1, *moments - {BEGINNING, STILL}] for thing in self.chain(mailbox, at)}
             for thing in chain:
                 moments |= moments_of_entries(self.on.get(thing, ()))
                 moments |= {at for span in self.facts.protection.get(thing, ()) for at in span}
             known = self._moments[mailbox] = moments - {BEGINNING, STILL}
         return known
 
-    def _chain(self, mailbox: int, at: int) -> list[int]:
+    def chain(self, mailbox: int, at: int) -> list[int]:
+        """Return everything that passes rights on to a mailbox at a time: units, database, server, organization."""
         home, _known = self.home(mailbox, at)
         return [*self.above(mailbox, at), *([home, *self.above(home, at)] if home is not None else [])]
 

@@ -14,6 +14,8 @@ from mailwitness.directory.clock import micros
 from mailwitness.directory.closure import Link
 from mailwitness.knowledge.exchange_roles import role_named
 
+ALWAYS = End(at=None, how="before_trail")
+
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step: a membership, or the right itself; from when until when, by whom, with which evidence."""
@@ -65,6 +67,8 @@ class Ways:
         """Return the way over `links` (memberships, from the account outward) to what `given` gives of `asked`."""
         entry = given.placed.entry
         steps = [self._member(link) for link in links]
+        if entry.trustee in self.standing.everybody:
+            steps.append(Step(what="Default" if entry.kind == "folder" else "Everyone", since=ALWAYS))
         steps.append(self._right(entry))
         return Way(
             right=asked[0].name if asked[0].of == "send" else entry.right,
@@ -85,8 +89,6 @@ class Ways:
     def _right(self, entry: Entry) -> Step:
         everywhere = entry.is_everywhere or self.standing.on_configuration(entry.target)
         what = f"{entry.right} on every mailbox" if everywhere else entry.right
-        if entry.trustee in self.standing.everybody:
-            what = f"{'Default' if entry.kind == 'folder' else 'Everyone'}: {what}"
         return Step(
             what=what,
             since=entry.run.began,
