@@ -7,13 +7,16 @@ import io
 import random
 import shutil
 import tarfile
+import threading
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import imported
 import pytest
 
 from mailwitness.errors import MailwitnessError, UsageError
+from mailwitness.event import instant
 from mailwitness.intake.importing import import_paths
 from mailwitness.intake.remembered import Remembered
 from mailwitness.intake.report import Counts
@@ -77,6 +80,8 @@ def test_the_custody_leaf_says_what_came_in_and_what_was_seen(bring, write, new_
     [said] = imported.statements(new_trail.trail.path)
     [evidence] = said["evidence"]
     assert (evidence["name"], evidence["size"], evidence["kept"]) == ("a.fake", path.stat().st_size, True)
+    assert said["found_at"] == str(path)
+    assert said["modified_at"] == instant(datetime.fromtimestamp(path.stat().st_mtime, UTC))
     assert said["person"] == "carla"
     assert said["computers"] == ["dc1"]
     assert said["counts"] == {
@@ -293,6 +298,20 @@ def test_progress_ends_at_the_size_of_what_was_named(bring, write):
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
     assert {whole for _, whole, _ in seen} == {total}
     assert seen[-1] == (total, total, "c")
+
+
+def test_an_error_in_the_middle_ends_everything_at_once(bring, write, new_trail):
+    paths = [write(f"{n}", LINES) for n in range(30)]
+
+    def fail(done, total, evidence):  # noqa: ARG001 - as the import calls it
+        raise LookupError("the terminal is gone")
+
+    with pytest.raises(LookupError, match="the terminal is gone"):
+        bring(*paths, progress=fail)
+
+    assert not [thread for thread in threading.enumerate() if thread.name in {"reading", "preparing"}]
+    assert not (new_trail.trail.path / "unpacked").exists()
+    assert bring(*paths).totals.recorded == 3
 
 
 def test_paths_that_are_not_there_are_refused_before_anything_is_written(bring, tmp_path, new_trail):

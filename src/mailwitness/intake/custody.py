@@ -12,7 +12,8 @@ import msgspec
 from mailwitness import __version__
 from mailwitness.intake.continuity import RecordNumbers
 from mailwitness.intake.messages import Clear, Delivery
-from mailwitness.intake.report import Counts, FileReport
+from mailwitness.intake.preparing import Prepared
+from mailwitness.intake.report import Counts
 
 ACT = "imported"
 """What tells the custody leaf of an import from the others, in its field `act`."""
@@ -51,15 +52,16 @@ class Ledger:
         self.clears.extend(delivery.clears)
 
 
-def statement(
-    file: FileReport, ledger: Ledger, by: Taking, *, kept: bool, observed_origin: str | None = None
-) -> dict[str, Any]:
+def statement(prepared: Prepared, ledger: Ledger, by: Taking, *, observed_origin: str | None = None) -> dict[str, Any]:
     """Return what the custody leaf says; numbers that JSON readers may round are decimal strings."""
+    file = prepared.file
     logs = ledger.numbers.settle()
     counts = {name: getattr(file.counts, name) for name in Counts.__struct_fields__}
     said: dict[str, Any] = {
         "act": ACT,
-        "evidence": [{"name": file.evidence, "sha256": file.sha256, "size": file.size, "kept": kept}],
+        "evidence": [{"name": file.evidence, "sha256": file.sha256, "size": file.size, "kept": prepared.kept}],
+        "found_at": prepared.found_at,
+        "modified_at": prepared.modified_at,
         "parent_sha256": file.parent,
         "format": file.format,
         "computers": sorted({log.computer for log in logs if log.computer}),

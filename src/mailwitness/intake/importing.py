@@ -219,7 +219,7 @@ class _Importing:
         if self._progress is not None:
             self._progress(self._done, self._total, report.evidence)
         if report.sha256 and (report.counts.recorded or report.sha256 not in self._in_custody):
-            self._writer.custody(statement(report, file.ledger, self._by, kept=file.prepared.kept))
+            self._writer.custody(statement(file.prepared, file.ledger, self._by))
             self._in_custody.add(report.sha256)
 
 

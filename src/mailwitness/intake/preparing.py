@@ -6,15 +6,16 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from mailwitness.errors import EvidenceError
-from mailwitness.event import Place, Problem
+from mailwitness.event import Place, Problem, instant
 from mailwitness.formats import archive, archive_limits
 from mailwitness.formats.interface import Span
-from mailwitness.intake.evidence import Found, Refused, refused
+from mailwitness.intake.evidence import Found, Refused, printable, refused
 from mailwitness.intake.messages import Delivery, Plan, Planned, Read
 from mailwitness.intake.report import FileReport
 from mailwitness.intake.spans import named
@@ -39,6 +40,8 @@ class Prepared(msgspec.Struct, kw_only=True):
     file: FileReport
     reads: list[Read]
     weight: int = 0
+    found_at: str | None = None  # the path a person named, or one below it; a member of an archive has none
+    modified_at: str | None = None  # what the file system said of the file before it was read
     kept: bool = False  # a copy stands in the trail; else the original is read
     changed: Callable[[], bool] | None = None  # tells whether the original was written to since
     unpacked: Path | None = None  # a member's bytes, for whoever finishes the file to remove
@@ -123,7 +126,9 @@ class Preparation:
             file.note([found])
             yield Prepared(file=file, reads=[])
             return
+        modified_at = _modified(found.path)
         taken = self._take(found.path, FileReport(evidence=found.name), weight=found.size)
+        taken.prepared.found_at, taken.prepared.modified_at = printable(str(found.path.absolute())), modified_at
         if taken.path is None:
             yield taken.prepared
             return
@@ -268,6 +273,13 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _modified(path: Path) -> str | None:
+    try:
+        return instant(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+    except (OSError, ValueError, OverflowError):  # gone, or a time no calendar holds
+        return None
 
 
 def _unknown(file: FileReport) -> Problem:

@@ -219,6 +219,7 @@ class Job:
     def serve(self, process: ReadingProcess) -> None:
         """Ask `process` and pass on what it replies, as long as there is room."""
         if not self._backlog.wait(self):
+            self.give_up()
             return
         if self._now is not None and isinstance(self.request, Read):
             self.request = self._now(self.request)
@@ -226,9 +227,14 @@ class Job:
             for reply, body in process.ask(self.request):
                 self._pass_on(reply, body)
                 if isinstance(reply, Delivery) and not reply.final and not self._backlog.wait(self):
+                    self.give_up()
                     return
         except ReaderDied as death:
             self._pass_on(Died(str(death)), bytearray())
+
+    def give_up(self) -> None:
+        """Tell whoever waits for replies that none will come."""
+        self._pass_on(Died("all reading is being ended"), bytearray())
 
     def _pass_on(self, reply: Planned | Delivery | Died, body: bytearray) -> None:
         self._backlog.add(self, len(body))
@@ -245,6 +251,8 @@ class Pool:
         self._jobs: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._backlog = Backlog()
+        self._closing = threading.Lock()
+        self._is_closed = False
         self.processes = [ReadingProcess(command) for _ in range(count)]
         self._threads = [
             threading.Thread(target=self._work, args=(process,), name="reading", daemon=True)
@@ -256,11 +264,17 @@ class Pool:
     def submit(self, request: Plan | Read, now: Callable[[Read], Read] | None = None) -> Job:
         """Queue a request; the job's replies can be read at once. `now` has the last word on it when its turn comes."""
         job = Job(request, self._backlog, now)
-        self._jobs.put((_PLAN if isinstance(request, Plan) else _READ, next(self._numbers), job))
+        with self._closing:
+            if self._is_closed:
+                job.give_up()
+            else:
+                self._jobs.put((_PLAN if isinstance(request, Plan) else _READ, next(self._numbers), job))
         return job
 
     def close(self) -> None:
         """End all processes; what is under way is given up."""
+        with self._closing:
+            self._is_closed = True
         self._backlog.close()
         for process in self.processes:
             process.kill()
@@ -268,6 +282,11 @@ class Pool:
             self._jobs.put((_END, next(self._numbers), None))
         for thread in self._threads:
             thread.join()
+        with contextlib.suppress(queue.Empty):
+            while True:  # what nobody served
+                job = self._jobs.get_nowait()[2]
+                if job is not None:
+                    job.give_up()
 
     def _work(self, process: ReadingProcess) -> None:
         process.start()
