@@ -1,0 +1,251 @@
+"""Observations in a trail: taken in with the custody leaf of their evidence, and read back."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+import pyarrow.parquet as pq
+
+from mailwitness.directory.model import DescriptorOf, Member, Observation, Principal, SchemaGuid, Setting, Snapshot
+from mailwitness.directory.tables import (
+    DESCRIPTOR_BYTES,
+    OBSERVED,
+    DirectoryTables,
+    Rows,
+    TableFile,
+    read_file,
+    read_observations,
+)
+from mailwitness.errors import EvidenceError, TrailError
+from mailwitness.event import Problem, instant
+from mailwitness.knowledge.guids import Guids, NamedGuid, guids
+from mailwitness.trail.evidence import EvidenceStore, Taken
+from mailwitness.trail.layout import Trail
+from mailwitness.trail.projection import parse_instant, resolve_blobs
+from mailwitness.trail.reader import RESTORE, open_reader
+from mailwitness.trail.writer import Writer
+
+ACT = "directory_observed"
+"""What tells the custody leaf of observations from the others, in its field `act`."""
+PROBLEMS = 50
+"""Problems a leaf lists; the others are counted by code."""
+
+
+class Observations:
+    """Everything the trail knows of the directory, each list by the time of observation.
+
+    Rows belong to an evidence, and stand once under the first time it was seen: `snapshots` tells every time at which
+    the directory was found to be as that evidence says.
+    """
+
+    def __init__(self, trail: Path, snapshots: Sequence[Snapshot], files: Sequence[TableFile]) -> None:
+        """Use `load_observations`."""
+        self._trail = trail
+        self._files = files
+        self.snapshots: list[Snapshot] = sorted(snapshots, key=lambda s: s.observed_at)
+
+    @cached_property
+    def principals(self) -> list[Principal]:
+        """Objects and their names."""
+        return self._read("principals")
+
+    @cached_property
+    def members(self) -> list[Member]:
+        """Links: who belongs to which group, who may send on whose behalf, ... ."""
+        return self._read("members")
+
+    @cached_property
+    def descriptors(self) -> list[DescriptorOf]:
+        """Which descriptor which object had."""
+        return self._read("descriptors")
+
+    @cached_property
+    def settings(self) -> list[Setting]:
+        """Attributes that decide what is recorded, where mail goes, who holds which role."""
+        return self._read("settings")
+
+    @cached_property
+    def schema_guids(self) -> list[SchemaGuid]:
+        """The schema of the directory itself."""
+        return self._read("schema_guids")
+
+    def _read(self, name: str) -> list[Any]:
+        return read_observations(self._trail, self._files, name)
+
+    def descriptor(self, sha256: str) -> bytes:
+        """Return the bytes of a distinct descriptor. Raises KeyError for one that no observation names."""
+        return self._bytes[sha256]
+
+    @cached_property
+    def _bytes(self) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for file in self._files:
+            if file.table == DESCRIPTOR_BYTES:
+                table = read_file(self._trail, file)
+                found |= zip(table.column("sha256").to_pylist(), table.column("data").to_pylist(), strict=True)
+        return found
+
+    @cached_property
+    def guids(self) -> Guids:
+        """What GUIDs mean in this directory: its own schema, read last, over the built-in names."""
+        source = "the directory's own schema"
+        sets = {row.guid: row.name for row in self.schema_guids if row.kind == "property_set"}
+        members: dict[str, set[str]] = {}
+        for row in self.schema_guids:
+            if row.property_set in sets:
+                members.setdefault(sets[row.property_set], set()).add(row.name)
+        named = (NamedGuid(row.guid, row.name, row.kind, source, "verified") for row in self.schema_guids)
+        return guids().extended(named, {name: frozenset(group) for name, group in members.items()})
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What became of observations: how many rows of each table, or that the trail had them already."""
+
+    evidence_sha256: str
+    rows: dict[str, int]
+    is_new: bool
+    """Whether this state of the directory was not known; if it was, only another time of observation was noted."""
+
+
+def load_observations(trail_path: Path) -> Observations:
+    """Return what the trail knows of the directory; the rows are read when they are asked for.
+
+    Raises UsageError where there is no trail, and TrailError where it is damaged.
+    """
+    snapshots, files = [], {}
+    for statement in _statements(trail_path):
+        snapshots.append(_snapshot(statement))
+        for said in statement.get("files", ()):
+            file = msgspec.convert(said, TableFile)
+            files[file.name] = file
+    return Observations(trail_path, snapshots, list(files.values()))
+
+
+def _statements(trail_path: Path) -> list[dict[str, Any]]:
+    """Return what the custody leaves of observations say, in their order."""
+    reader, store = open_reader(trail_path), EvidenceStore(Trail(trail_path))
+
+    def load(sha256: str) -> bytes:
+        with store.open(sha256) as file:
+            return file.read()
+
+    found: list[tuple[int, dict[str, Any]]] = []
+    for path in reader.leaf_files():
+        leaves = pq.read_table(
+            path, columns=["seq", "entry"], filters=[("leaf_kind", "=", "custody")], partitioning=None
+        )
+        for seq, entry in zip(leaves.column("seq").to_pylist(), leaves.column("entry").to_pylist(), strict=True):
+            if seq < reader.size and (ACT.encode() in entry or b'"statement":{"sha256"' in entry):
+                try:
+                    said = resolve_blobs(orjson.loads(entry), load)["statement"]
+                except EvidenceError as cause:
+                    raise TrailError(
+                        "a long value of an entry is not kept", where=cause.where, remedy=RESTORE
+                    ) from cause
+                if said.get("act") == ACT:
+                    found.append((seq, said))
+    return [said for _seq, said in sorted(found, key=lambda pair: pair[0])]
+
+
+def _snapshot(said: Mapping[str, Any]) -> Snapshot:
+    evidence = said["evidence"][0]
+    return Snapshot(
+        observed_at=parse_instant(said["observed_at"]),
+        origin=said["origin"],
+        evidence_sha256=evidence["sha256"],
+        name=evidence["name"],
+        complete=said["complete"],
+        bases=tuple(said["bases"]),
+        remark=said.get("remark"),
+    )
+
+
+def write_observations(
+    trail_path: Path,
+    key_path: Path | None,
+    observations: Iterable[Observation],
+    descriptors: Mapping[str, bytes],
+    snapshot: Snapshot,
+    *,
+    evidence: Path | None = None,
+    problems: Iterable[Problem] = (),
+    said: Mapping[str, Any] | None = None,
+) -> Recorded:
+    """Take observations in durably: evidence, tables, then the custody leaf that makes them count.
+
+    The time and the evidence of each row are those of `snapshot` and of the file `evidence`; without such a file the
+    observations themselves, as JSON lines, are the evidence. `said` is added to the leaf (who, where, which version).
+    The same evidence again adds only a leaf with the new time.
+    """
+    rows, lines = Rows(), bytearray()
+    for observation in observations:
+        rows.add(observation)
+        if evidence is None:
+            lines += _line(observation)
+    for sha256, data in sorted(descriptors.items()):
+        rows.add_descriptor(sha256, data)
+        if evidence is None:
+            lines += orjson.dumps({"descriptor": data.hex()}) + b"\n"
+    with tempfile.TemporaryDirectory(prefix="mailwitness-") as folder, Writer.open(trail_path, key_path) as writer:
+        if evidence is None:
+            evidence = Path(folder) / "observations.jsonl"
+            evidence.write_bytes(lines)
+        taken = EvidenceStore(Trail(trail_path)).take(evidence)
+        return record(writer, rows, snapshot, taken, problems=problems, said=said)
+
+
+def _line(observation: Observation) -> bytes:
+    fields = msgspec.to_builtins(observation)
+    said = {name: value for name, value in fields.items() if name not in ("observed_at", "evidence_sha256")}
+    return orjson.dumps({"table": type(observation).__name__} | said, option=orjson.OPT_SORT_KEYS) + b"\n"
+
+
+def record(
+    writer: Writer,
+    rows: Rows,
+    snapshot: Snapshot,
+    taken: Taken,
+    *,
+    problems: Iterable[Problem] = (),
+    said: Mapping[str, Any] | None = None,
+) -> Recorded:
+    """Write the tables and the custody leaf of an evidence that was taken in; durable when it returns."""
+    path = writer.trail.path
+    known = [(_snapshot(statement), statement) for statement in _statements(path)]
+    is_new = all(before.evidence_sha256 != taken.sha256 for before, _statement in known)
+    files: list[TableFile] = []
+    if is_new:
+        acknowledged = [msgspec.convert(file, TableFile) for _s, statement in known for file in statement["files"]]
+        tables = DirectoryTables(path)
+        tables.settle(acknowledged)
+        files = tables.write(rows, snapshot.observed_at, taken.sha256)
+    writer.custody(_statement(snapshot, taken, files, list(problems)) | dict(said or {}))
+    writer.commit()
+    return Recorded(taken.sha256, {name: rows.counts[name] for name in (*OBSERVED, DESCRIPTOR_BYTES)}, is_new)
+
+
+def _statement(
+    snapshot: Snapshot, taken: Taken, files: Sequence[TableFile], problems: Sequence[Problem]
+) -> dict[str, Any]:
+    by_code: dict[str, int] = {}
+    for problem in problems:
+        by_code[problem.code] = by_code.get(problem.code, 0) + 1
+    return ({} if snapshot.remark is None else {"remark": snapshot.remark}) | {
+        "act": ACT,
+        "evidence": [
+            {"name": snapshot.name, "sha256": taken.sha256, "size": taken.size, "kept": taken.path is not None}
+        ],
+        "observed_at": instant(snapshot.observed_at),
+        "origin": snapshot.origin,
+        "complete": snapshot.complete,
+        "bases": list(snapshot.bases),
+        "files": [msgspec.structs.asdict(file) for file in files],
+        "problems": [msgspec.to_builtins(problem, str_keys=True) for problem in problems[:PROBLEMS]],
+        "problems_by_code": dict(sorted(by_code.items())),
+    }
