@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mailwitness.errors import TrailError
+from mailwitness.trail.durable import open_regular
 
 _COMMIT = re.compile(r"([0-9]{20})\.json")
 _CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\.parquet")
@@ -156,7 +157,7 @@ def _actions(data: bytes) -> list[_Action]:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(COMMIT_LIMIT + 1)
     except OSError as cause:
         raise TrailError(f"a commit of the events table cannot be read: {cause.strerror}", where=str(path)) from cause
@@ -179,7 +180,8 @@ def _data_file(path: str, size: int, stats: str | None) -> DataFile:
 def read_checkpoint(path: Path) -> dict[str, DataFile]:
     """Read the live files out of a Delta checkpoint. Raises TrailError where it cannot be read."""
     try:
-        table = pq.read_table(path, columns=["add"], use_threads=False)
+        with open_regular(path) as file:
+            table = pq.read_table(pa.PythonFile(file), columns=["add"], use_threads=False)
         rows = table.column("add").to_pylist()
         files = [_data_file(row["path"], row["size"], row["stats"]) for row in rows if row]
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError) as cause:

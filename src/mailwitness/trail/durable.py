@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,6 +45,15 @@ def replace_durably(path: Path, data: bytes | memoryview, *, mode: int = 0o644) 
     """Write `path` as `put` does and make the rename durable."""
     put(path, data, mode=mode)
     sync_directory(path.parent)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises OSError for whatever is none: a hostile pipe would keep its reader waiting."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return os.fdopen(handle, "rb")
 
 
 def all_at_once(write: Callable[[T], R], items: Sequence[T]) -> list[R]:

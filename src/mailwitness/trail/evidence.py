@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 import msgspec
 
@@ -129,9 +129,9 @@ class EvidenceStore:
                 yield from sorted(p.name for p in folder.iterdir() if is_sha256(p.name) and p.name[:2] == folder.name)
 
 
-def is_sha256(text: str) -> bool:
+def is_sha256(text: object) -> TypeGuard[str]:
     """Return whether `text` is 64 lower-case hexadecimal digits."""
-    return len(text) == 64 and not text.strip("0123456789abcdef")  # noqa: PLR2004 - the form
+    return isinstance(text, str) and len(text) == 64 and not text.strip("0123456789abcdef")  # noqa: PLR2004 - the form
 
 
 def _hash(file: BinaryIO) -> tuple[str, int]:

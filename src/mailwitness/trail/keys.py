@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mailwitness.errors import TrailBehind, TrailError, UsageError, VerificationError
 from mailwitness.trail.checkpoint import Checkpoint, open_checkpoint
-from mailwitness.trail.durable import replace_durably
-from mailwitness.trail.note import SigningKey, parse_signing_key
+from mailwitness.trail.durable import open_regular, replace_durably
+from mailwitness.trail.note import NOTE_LIMIT, SigningKey, parse_signing_key
 from mailwitness.trail.settings import Settings
 from mailwitness.trail.tiles import Tree
 
@@ -43,7 +43,8 @@ class Head:
     def check(self, key: SigningKey, log: Path, tree: Tree) -> None:
         """Raise TrailBehind where the trail is older than the head, TrailError where it is another history."""
         try:
-            head = open_checkpoint(self.path.read_bytes(), key.verifier)
+            with open_regular(self.path) as file:
+                head = open_checkpoint(file.read(NOTE_LIMIT + 1), key.verifier)
         except FileNotFoundError:
             return
         except (OSError, VerificationError) as cause:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from mailwitness.errors import TrailError, VerificationError
 from mailwitness.trail.checkpoint import open_checkpoint
 from mailwitness.trail.delta_log import Snapshot, read_snapshot
+from mailwitness.trail.durable import open_regular
 from mailwitness.trail.layout import Trail
-from mailwitness.trail.note import VerifierKey, parse_verifier_key
+from mailwitness.trail.note import NOTE_LIMIT, VerifierKey, parse_verifier_key
 from mailwitness.trail.ordering import Ranks, in_order
 from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.settings import Settings, load_settings
@@ -87,7 +88,8 @@ def signed_note(trail: Trail, log_id: str, key: VerifierKey) -> bytes:
     """Return the trail's own checkpoint as it stands. Raises TrailError where it is missing or not signed by `key`."""
     path = trail.checkpoint(log_id)
     try:
-        note = path.read_bytes()
+        with open_regular(path) as file:
+            note = file.read(NOTE_LIMIT + 1)
         open_checkpoint(note, key)
     except OSError as cause:
         raise TrailError(f"the checkpoint cannot be read: {cause.strerror}", where=str(path), remedy=RESTORE) from cause

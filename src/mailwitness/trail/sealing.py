@@ -15,6 +15,7 @@ import msgspec
 
 from mailwitness.errors import VerificationError
 from mailwitness.event import ENTRY_LIMIT
+from mailwitness.trail.durable import open_regular
 
 _ROOM = ENTRY_LIMIT - 1_000
 """Bytes of a sealed leaf left for its list: the rest of the entry needs a few hundred."""
@@ -42,7 +43,7 @@ class SealedLeaf(msgspec.Struct, frozen=True):
 def hash_file(path: Path) -> tuple[str, int]:
     """Return SHA-256 and size of a file."""
     digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while data := file.read(1 << 20):
             digest.update(data)
             size += len(data)

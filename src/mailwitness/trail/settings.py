@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from mailwitness.errors import UsageError
+from mailwitness.trail.durable import open_regular
 from mailwitness.trail.layout import FORMAT_VERSION, Trail
 
 KeepEvidence = Literal["keep", "hash"]
@@ -37,7 +38,7 @@ def load_settings(trail: Trail | Path) -> Settings:
     trail = trail if isinstance(trail, Trail) else Trail(trail)
     remedy = "name a folder that `mailwitness init` made"
     try:
-        with trail.settings.open("rb") as file:
+        with open_regular(trail.settings) as file:
             data = file.read(SETTINGS_LIMIT)
         tables = tomllib.loads(data.decode())
         settings = msgspec.convert(tables.get("trail", {}), Settings)

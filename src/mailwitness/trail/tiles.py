@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from mailwitness.errors import VerificationError
-from mailwitness.trail.durable import all_at_once, make_directory, put, sync_directories
+from mailwitness.trail.durable import all_at_once, make_directory, open_regular, put, sync_directories
 from mailwitness.trail.merkle import EMPTY_ROOT, HASH_BYTES, tree_hash
 
 TILE_WIDTH = 256
@@ -134,7 +134,7 @@ def read_tile(log: Path, level: int, index: int, width: int) -> bytes:
     """
     path, due = _stored_tile(log, level, index, width)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(TILE_BYTES + 1)
     except OSError as cause:
         raise VerificationError("a tile cannot be read", where=str(path)) from cause

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mailwitness.errors import UsageError, VerificationError
 from mailwitness.trail.checkpoint import Checkpoint, open_checkpoint
+from mailwitness.trail.durable import open_regular
 from mailwitness.trail.examination import Examination, Progress
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.note import NOTE_LIMIT, VerifierKey, parse_verifier_key
@@ -100,7 +101,7 @@ def _check_kept(run: Examination, path: Path, key: VerifierKey, settings: Settin
 
 def _read_note(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(NOTE_LIMIT + 1)
     except OSError as cause:
         raise VerificationError(f"it cannot be read: {cause.strerror}", where=str(path)) from cause

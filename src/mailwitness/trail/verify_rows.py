@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mailwitness.errors import EvidenceError, VerificationError
+from mailwitness.errors import VerificationError
 from mailwitness.trail.delta_log import DataFile
+from mailwitness.trail.durable import open_regular
 from mailwitness.trail.evidence import EvidenceStore, is_sha256
 from mailwitness.trail.examination import Examination
 from mailwitness.trail.leaf_store import ranges_of
@@ -25,9 +27,21 @@ from mailwitness.trail.settings import Settings
 from mailwitness.trail.verify_table import files_named
 
 _ROWS = 10_000
+_LONGEST = 256 << 20
+"""Bytes of a value in a blob at most, as far as columns are recomputed."""
 _NARROW = ["seq", "entry", "evidence_sha256"]
 _REFERENCE = b'":{"sha256":"'
-_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError)
+_UNREADABLE = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
 """What pyarrow, orjson and numpy raise for bytes that are no Parquet file or no entry of ours."""
 
 
@@ -119,6 +133,8 @@ def _first_line(cause: BaseException) -> str:
 
 
 def _batches(path: Path, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    if not path.is_file():
+        raise OSError(errno.ENOENT, "it is no file")
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for batch in file.iter_batches(_ROWS, columns=columns, use_threads=False):
             names = FILE_SCHEMA.names if columns is None else columns
@@ -154,8 +170,8 @@ def _check_columns(run: Examination, file: DataFile, batch: pa.RecordBatch, seq:
             if recanonical(fields) != entry:
                 raise ValueError("it is not canonical")
             row = columns_of(resolve_blobs(fields, lambda sha256: _load(store, sha256)), entry)
-        except EvidenceError as cause:
-            run.find(cause.where, number, number, "a long value of an entry is not kept")
+        except FileNotFoundError as cause:
+            run.find(str(cause.filename), number, number, "a long value of an entry is not kept")
         except _UNREADABLE as cause:
             run.find(path, number, number, f"an entry cannot be read: {_first_line(cause)}")
         rows.append(row)
@@ -170,15 +186,20 @@ def _check_columns(run: Examination, file: DataFile, batch: pa.RecordBatch, seq:
 
 
 def _load(store: EvidenceStore, sha256: str) -> bytes:
-    with store.open(sha256 if is_sha256(sha256) else "0" * 64) as file:
-        return file.read()
+    with open_regular(store.path_of(sha256)) as file:
+        data = file.read(_LONGEST + 1)
+    if len(data) > _LONGEST:
+        raise ValueError("a value longer than any that is written")
+    return data
 
 
 def _equal(expected: pa.Array, found: pa.Array) -> npt.NDArray[np.bool_]:
     if expected.equals(found):
         return np.ones(len(expected), dtype=bool)
     pairs = zip(expected.to_pylist(), found.to_pylist(), strict=True)
-    return np.array([(a or None) == (b or None) for a, b in pairs], dtype=bool)
+    if pa.types.is_list(expected.type) or pa.types.is_boolean(expected.type):  # left out of an entry: nothing, or false
+        return np.array([(a or None) == (b or None) for a, b in pairs], dtype=bool)
+    return np.array([a == b for a, b in pairs], dtype=bool)
 
 
 def _check_month(run: Examination, file: DataFile, batch: pa.RecordBatch, seq: npt.NDArray[np.int64]) -> None:
@@ -203,19 +224,26 @@ def _read_own(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64
             if number == 0:
                 run.created = statement
             for item in statement.get("evidence") or []:
-                run.refer(item["sha256"], number)
-                if item.get("kept"):
-                    run.kept[item["sha256"]] = number
+                _refer_evidence(run, number, item)
     return sealed
+
+
+def _refer_evidence(run: Examination, seq: int, item: dict[str, Any]) -> None:
+    sha256 = item["sha256"]
+    if not is_sha256(sha256):
+        raise ValueError("a custody leaf names evidence by what is no SHA-256")
+    run.refer(sha256, seq)
+    if item.get("kept"):
+        run.kept[sha256] = seq
 
 
 def _statement(run: Examination, seq: int, fields: dict[str, Any]) -> object:
     store = EvidenceStore(run.trail, "hash")
     try:
         return resolve_blobs(fields, lambda sha256: _load(store, sha256)).get("statement")
-    except EvidenceError as cause:
-        run.find(cause.where, seq, seq, "a long value of an entry is not kept")
-    except ValueError:
+    except FileNotFoundError as cause:
+        run.find(str(cause.filename), seq, seq, "a long value of an entry is not kept")
+    except (OSError, ValueError):
         pass  # the value was changed: found by its SHA-256
     return None
 
@@ -225,7 +253,7 @@ def _refer(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64]) 
     table = pa.table({"evidence": batch.column("evidence_sha256"), "seq": batch.column("seq")})
     groups = table.group_by("evidence").aggregate([("seq", "min"), ("seq", "max")])
     for row in groups.to_pylist():
-        if row["evidence"]:
+        if row["evidence"] is not None:
             run.refer(row["evidence"], row["seq_min"])
             run.refer(row["evidence"], row["seq_max"])
     for number, entry in zip(seq.tolist(), batch.column("entry").to_pylist(), strict=True):
@@ -235,7 +263,7 @@ def _refer(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64]) 
 
 def _refer_blobs(run: Examination, seq: int, fields: dict[str, Any]) -> None:
     for value in fields.values():
-        if is_reference(value) and is_sha256(str(value["sha256"])):
+        if is_reference(value) and is_sha256(value["sha256"]):
             run.refer(value["sha256"], seq)
             run.kept[value["sha256"]] = seq
 

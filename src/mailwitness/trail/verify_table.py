@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from mailwitness.trail.delta_log import (
 from mailwitness.trail.examination import Broken, Examination
 from mailwitness.trail.leaf_store import LeafStore
 
+_ROWS_A_BYTE = 8
+"""Rows that a byte of a Parquet file stands for at most; real ones stand for less than a hundredth."""
 DATA_NAME = re.compile(r"[vc]([0-9]{1,18})-([0-9]{1,18})-([0-9]{1,18})-[0-9a-f]{8}\.parquet")
 """The name of a Parquet file: version it was written for, first and last leaf."""
 
@@ -35,14 +38,18 @@ def check_commits(run: Examination, size: int | None) -> None:
         return
     start = _read_checkpoint(run, checkpoints)
     run.last_version = max([*commits, *checkpoints], default=-1)
-    failed: dict[int, str] = {}
-    for number in sorted(commits | set(range(start + 1, run.last_version + 1))):
+    failed = dict.fromkeys(_gaps(commits, start), "commits are missing")
+    for number in sorted(commits):
         version = _read_commit(commit_path(log, number), failed)
         if version is not None:
             run.commits[number] = version
             if number > start:
                 _replay(run, version)
     run.size = _size(run) if size is None else size
+    if run.size > (bound := _bound(run)):
+        what = f"the checkpoint signs {run.size} leaves, more than the files of the table can hold"
+        run.find(run.trail.checkpoint(run.log_id), None, None, what)
+        run.size = bound
     run.store = LeafStore(run.size)
     run.broken = [_broken(run, number, what) for number, what in failed.items()]
 
@@ -60,6 +67,12 @@ def _read_checkpoint(run: Examination, checkpoints: list[int]) -> int:
     return -1
 
 
+def _gaps(commits: set[int], start: int) -> list[int]:
+    """Return the first missing number of each gap among the commits after `start`."""
+    after = [start, *sorted(number for number in commits if number > start)]
+    return [number + 1 for number, following in itertools.pairwise(after) if following > number + 1]
+
+
 def _read_commit(path: Path, failed: dict[int, str]) -> Version | None:
     try:
         return read_commit(path)
@@ -74,9 +87,14 @@ def _replay(run: Examination, version: Version) -> None:
     run.live.update((file.path, file) for file in version.added)
 
 
+def _bound(run: Examination) -> int:
+    """Return how many rows the files there can hold at most: who signs a size of 2^62 must not use up the memory."""
+    return _ROWS_A_BYTE * sum(path.stat().st_size for path in run.trail.events.glob("log_id=*/month=*/*.parquet"))
+
+
 def _size(run: Examination) -> int:
     said = [version.span.size for version in run.commits.values() if version.span]
-    return min(max(said, default=0), 2**40)
+    return max(said, default=0)
 
 
 def _broken(run: Examination, number: int, what: str) -> Broken:

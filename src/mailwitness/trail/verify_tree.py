@@ -10,7 +10,7 @@ import numpy as np
 
 from mailwitness.errors import VerificationError
 from mailwitness.trail.checkpoint import Checkpoint
-from mailwitness.trail.durable import TEMPORARY
+from mailwitness.trail.durable import TEMPORARY, open_regular
 from mailwitness.trail.examination import Examination
 from mailwitness.trail.leaf_store import ranges_of
 from mailwitness.trail.merkle import HASH_BYTES, tree_hash
@@ -71,14 +71,15 @@ def _place(path: str) -> tuple[int, int, int] | None:
         return None
     index = int(match[2].replace("/", "").replace("x", ""))
     level, width = int(match[1]), int(match[3] or TILE_WIDTH)
-    return (level, index, width) if tile_path(level, index, width) == path else None
+    partial = 0 < width < TILE_WIDTH
+    return (level, index, width) if tile_path(level, index, width) == path and (partial or not match[3]) else None
 
 
 def _compare(run: Examination, path: Path, level: int, index: int, width: int) -> list[Tile]:
     run.checked.tiles += 1
     expected = run.store.data(level, index * TILE_WIDTH, TILE_WIDTH)[: width * HASH_BYTES]
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(TILE_BYTES + 1)
     except OSError:
         data = b""
