@@ -128,6 +128,7 @@ def install(monkeypatch=None):
     put = setattr if monkeypatch is None else monkeypatch.setattr
     put(formats, "discover", lambda: modules)
     put(sources, "discover", lambda: (Source,))
+    put(sources, "_readers_of", lambda _: (Source,))
     put(sources, "wanted", Wanted)
 
 

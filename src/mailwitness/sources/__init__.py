@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import cast
 
@@ -32,10 +32,16 @@ def read(record: Record | ExportRecord, context: Context) -> Iterator[Event | Pr
     """
     if context.time_zone is not None and isinstance(record, Record) and record.time_quality == "zone_assumed":
         record = msgspec.structs.replace(record, occurred_at=in_zone(record.occurred_at, context.time_zone))
-    for source in discover():
+    for source in _readers_of(record.event_code) if isinstance(record, Record) else discover():
         if source.recognise(record):
             return source.read(record, context)
     return None
+
+
+@lru_cache(maxsize=4096)
+def _readers_of(code: int) -> tuple[Source, ...]:
+    """Return the sources that may read Windows records of this event code: asking all of them takes longer."""
+    return tuple(source for source in discover() if hasattr(source, "codes") and code in source.codes())
 
 
 @cache
