@@ -8,7 +8,7 @@ import typer
 
 from mailwitness import __version__
 from mailwitness.errors import MailwitnessError
-from mailwitness.faces import verbs_demo, verbs_questions, verbs_reach, verbs_trail
+from mailwitness.faces import verbs_coverage, verbs_demo, verbs_questions, verbs_reach, verbs_trail
 from mailwitness.faces.text import for_terminal
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (verbs_trail, verbs_questions, verbs_reach, verbs_demo):
+for module in (verbs_trail, verbs_questions, verbs_coverage, verbs_reach, verbs_demo):
     module.add_to(app)
 
 

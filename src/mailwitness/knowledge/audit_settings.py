@@ -103,6 +103,7 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     policies: dict[str, str]
     categories: dict[str, str]
     legacy_of: dict[str, str]
+    recorded_by: dict[str, Generation]
     setting_words: tuple[SettingWords, ...]
     corrections: tuple[Correction, ...]
     checks: tuple[AuditCheck, ...]

@@ -2,4 +2,7 @@
 
 * state: what files say is set, and what decides a check on a host
 * gather: files and folders to a State; policy_template, audit_csv, registry_export, registry_policy: one form each
+* proof: what the trail itself shows: kinds of events seen, changes of auditing, losses, how far logs reach
+* policy_effect: what a record of a changed audit policy means for a check
+* verdict: proven, configured, unknown or absent, per host and check, over time
 """

@@ -1,0 +1,1 @@
+"""The questions of readiness, one .sql file each."""
