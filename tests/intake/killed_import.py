@@ -27,15 +27,40 @@ def evidence(fake, folder):
     return folder
 
 
+def children(pid):
+    """Return the process ids of the children of a process."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def _wait_for_the_end_of(readers):
+    """Readers end by themselves when nobody is there to read for."""
+    deadline = time.monotonic() + 20
+    while any(_is_alive(pid) for pid in readers):
+        assert time.monotonic() < deadline, f"readers that outlive their import: {readers}"
+        time.sleep(0.05)
+
+
+def _is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def check(created, folder, fake, moment):
     """Kill an import after `moment` seconds, and look: nothing acknowledged lost, and the next import completes it."""
     path = created.trail.path
     process = subprocess.Popen([sys.executable, IMPORTER, path, created.key_path, folder])
     try:
         time.sleep(moment)
+        readers = children(process.pid)
     finally:
         process.kill()
         process.wait()
+    _wait_for_the_end_of(readers)
     acknowledged = open_reader(path).size
 
     report = import_paths(path, [folder], key_path=created.key_path, workers=1, command=fake.COMMAND)

@@ -27,11 +27,10 @@ def test_an_import_that_is_killed_is_completed_by_the_next(fake, make_trail, tmp
 def _readers():
     """Return the process ids of this process's children that read evidence."""
     found = []
-    for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline")
-            if command.exists() and b"fake_reader" in command.read_bytes():
-                found.append(int(child))
+    for child in killed_import.children(os.getpid()):
+        command = Path(f"/proc/{child}/cmdline")
+        if command.exists() and b"fake_reader" in command.read_bytes():
+            found.append(child)
     return found
 
 
