@@ -12,6 +12,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from deltalake import DeltaTable
 from tests.trail.trails import batch, files_of, flip
 
 from mailwitness.trail import writer as writer_module
@@ -60,6 +61,14 @@ def test_the_second_verifier_agrees(tmp_path):
     )
     assert done.returncode == 0
     assert EXPECTED["root"] in done.stdout
+
+
+def test_delta_lake_reads_it():
+    table = DeltaTable(str((GOLDEN / "trail/events").absolute())).to_pyarrow_table(columns=["seq", "month", "entry"])
+    assert sorted(table.column("seq").to_pylist()) == list(range(EXPECTED["size"]))
+    ours = dict(open_reader(GOLDEN / "trail").entries())
+    assert dict(zip(table.column("seq").to_pylist(), table.column("entry").to_pylist(), strict=True)) == ours
+    assert set(table.column("month").to_pylist()) == {"0000-00", "1995-01", "2024-01", "2024-02", "2024-03", "2099-12"}
 
 
 def test_any_sealed_file_that_changes_is_found(golden):
