@@ -18,7 +18,7 @@ _KEY = pa.schema([("reference", pa.string()), ("key", pa.string())])
 _PAIR = pa.schema([("actor_name", pa.string()), ("mailbox_ref", pa.string())])
 
 
-def accesses(engine: Engine, filters: Filters) -> tuple[list[Row], dict[str, int]]:
+def accesses(engine: Engine, filters: Filters, *, by_name: bool = True) -> tuple[list[Row], dict[str, int]]:
     """Return the accesses in order of time, at most `filters.at_most`, and how many were left out, by reason.
 
     Each row is the event's fields, with `witnesses` (the event_ids of all its records), `experimental` where its
@@ -30,7 +30,7 @@ def accesses(engine: Engine, filters: Filters) -> tuple[list[Row], dict[str, int
         return [], {}
     engine.register("mailbox_keys", _keys(engine))
     if filters.non_owner:
-        engine.register("own_mailboxes", _own(engine, filters))
+        engine.register("own_mailboxes", _own(engine, filters) if by_name else _PAIR.empty_table())
     (count,) = engine.rows(load_query(SQL, "accesses_counted"), **asked)
     quiet = None if filters.noise else True
     rows = engine.rows(load_query(SQL, "accesses"), quiet=quiet, at_most=filters.at_most, **asked)

@@ -9,7 +9,7 @@ refusal in it does not touch them. Sources: MS-DTYP 2.5.3.2, KB821897, domain re
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -59,7 +59,7 @@ def entries_for(standing: Standing, mailbox: int, at: int) -> list[Placed]:
 
 
 def entries_from_above(standing: Standing, mailbox: int, at: int) -> list[Placed]:
-    """Return the entries that `mailbox` has from the organizational units and from its database up to the top."""
+    """Return, in order, what `mailbox` has from the organizational units and from its database up to the top."""
     found: list[Placed] = []
     if not standing.is_protected(mailbox, at):
         found += _passed_on(standing, standing.above(mailbox, at), at)
@@ -67,10 +67,11 @@ def entries_from_above(standing: Standing, mailbox: int, at: int) -> list[Placed
     if database is not None:
         found += _passed_on(standing, [database, *standing.above(database, at)], at)
     explicit = {_key(p.entry) for p in found if not p.entry.inherited}
-    return [p for p in found if not (p.entry.inherited and _key(p.entry) in explicit)]
+    kept = [p for p in found if not (p.entry.inherited and _key(p.entry) in explicit)]
+    return sorted(kept, key=lambda p: p.order)
 
 
-def _passed_on(standing: Standing, chain: list[int], at: int) -> Iterator[Placed]:
+def _passed_on(standing: Standing, chain: Sequence[int], at: int) -> Iterator[Placed]:
     """Yield what each of `chain`, nearest first, passes on, until one takes in nothing from above.
 
     On a database itself also counts what it does not pass on: it is the database that is asked for its mailboxes.

@@ -210,7 +210,7 @@ def _untold(act: Written) -> Way:
 def explain(engine: Engine, standing: Standing, filters: Filters) -> tuple[list[Explanation], dict[str, int]]:
     """Return an explanation of each access by another than the owner, and how many were left out, by reason."""
     asked = msgspec.structs.replace(filters, non_owner=True)
-    rows, hidden = accesses(engine, asked)
+    rows, hidden = accesses(engine, asked, by_name=False)
     explainer = Explainer(standing)
     found: list[Explanation] = []
     for row in rows:

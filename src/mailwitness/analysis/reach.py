@@ -255,7 +255,7 @@ def _on_scope(
 ) -> Iterator[Line]:
     """Yield what an account has on all mailboxes below a database, a server, the organization or a unit."""
     at = ways.at
-    below = [m for m in standing.facts.mailboxes if _is_below(standing, m, scope, at)]
+    below = _below(standing, scope, at)
     on_scope = [
         Placed(1, e) for e in standing.on.get(scope, ()) if e.is_passed_on or (e.is_own and e.kind == "directory")
     ]
@@ -266,40 +266,47 @@ def _on_scope(
         if each.placed.entry.target == scope
     ]
     kind = standing.identities.thing(scope).kind or "container"
+    count = sum(map(len, below.values()))
     for line in _lines_of(standing, account, scope, given, token, ways):
-        excepted = _excepted(standing, below, line.way.gives, token, at)
-        yield msgspec.structs.replace(
-            line, scope=kind, mailboxes=len(below), excepted=tuple(standing.identities.label(m, at) for m in excepted)
+        excepted = tuple(
+            standing.identities.label(m, at) for m in _excepted(standing, below, line.way.gives, token, at)
         )
+        yield msgspec.structs.replace(line, scope=kind, mailboxes=count, excepted=excepted)
 
 
-def _is_below(standing: Standing, mailbox: int, scope: int, at: int) -> bool:
-    home, _known = standing.home(mailbox, at)
-    return (
-        home == scope
-        or scope in standing.above(mailbox, at)
-        or (home is not None and scope in standing.above(home, at))
-    )
+Places = dict[tuple[int | None, tuple[int, ...]], list[int]]
+"""Mailboxes by where they stand: their database, and the units above them."""
+
+
+def _below(standing: Standing, scope: int, at: int) -> Places:
+    """Return the mailboxes below a database, a server, the organization or a unit."""
+    found: Places = {}
+    for (home, units), mailboxes in standing.places(at).items():
+        if home == scope or scope in units or (home is not None and scope in standing.above(home, at)):
+            found[home, units] = mailboxes
+    return found
 
 
 def _excepted(
-    standing: Standing, below: list[int], asked: tuple[str, ...], token: dict[int, tuple[Link[Run], ...]], at: int
-) -> list[int]:
-    """Return the mailboxes of a scope on which something nearer refuses what the scope gives."""
-    refused = {
-        entry.target
-        for principal in token
-        for entry in standing.of.get(principal, ())
-        if not entry.allows and entry.holds(at)
-    }
-    found = []
-    for mailbox in below:
-        if mailbox in refused or standing.is_protected(mailbox, at):
-            given = decide(entries_for(standing, mailbox, at), token, at)
-            names = {question.name for each in given for question in question_of(each.bits)}
-            if not names & set(asked):
-                found.append(mailbox)
-    return found
+    standing: Standing, below: Places, asked: tuple[str, ...], token: dict[int, tuple[Link[Run], ...]], at: int
+) -> Iterator[int]:
+    """Yield the mailboxes of a scope on which something nearer refuses what the scope gives.
+
+    Those without a refusal of their own are alike if they stand in one place: one of them answers for all.
+    """
+    refused = {e.target for p in token for e in standing.of.get(p, ()) if not e.allows and e.holds(at)}
+    for mailboxes in below.values():
+        alike = [m for m in mailboxes if m not in refused and not standing.is_protected(m, at)]
+        own = set(mailboxes) - set(alike)
+        if alike and not _gives(decide(entries_from_above(standing, alike[0], at), token, at), asked):
+            yield from alike
+        for mailbox in own:
+            if not _gives(decide(entries_for(standing, mailbox, at), token, at), asked):
+                yield mailbox
+
+
+def _gives(given: Iterable[Given], asked: tuple[str, ...]) -> bool:
+    return any(question.name in asked for each in given for question in question_of(each.bits))
 
 
 def _on_everything(

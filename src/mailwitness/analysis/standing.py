@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -17,7 +18,6 @@ from mailwitness.directory.spelling import parent_of
 
 EVERYONE, AUTHENTICATED = ALIASES["WD"], ALIASES["AU"]
 _CONFIGURATION = ",cn=configuration"
-_LEVELS = 64
 
 
 class Unexplained(msgspec.Struct, frozen=True):
@@ -86,10 +86,24 @@ class Standing:
         self.memberships = Memberships(facts.links, facts.powerless)
         self.everybody = tuple(identities.ensure(sid, "sid") for sid in (EVERYONE, AUTHENTICATED))
         self._moments: dict[int, set[int]] = {}
+        self._above: dict[tuple[str, int], tuple[int, ...]] = {}
+        self._places: tuple[int, dict[tuple[int | None, tuple[int, ...]], list[int]]] | None = None
+        self._moves = sorted(self._moving())
         self._databases = list(self._things("database"))
 
     def _things(self, kind: str) -> Iterator[int]:
         return (n for n in range(len(self.identities)) if self.identities.thing(n).kind == kind)
+
+    def _moving(self) -> set[int]:
+        """Return the times at which anything is moved, renamed, or put into another database."""
+        moments = {
+            at for helds in self.facts.homes.values() for held in helds for at in (held.run.since, held.run.until)
+        }
+        for number in range(len(self.identities)):
+            spans = self.identities.thing(number).spans.get("dn", ())
+            if len(spans) > 1:
+                moments |= {at for span in spans for at in (*span.ends(), span.first, span.last + 1)}
+        return moments - {BEGINNING, STILL}
 
     def token(self, principal: int, at: int) -> dict[int, tuple[Link[Run], ...]]:
         """Return everything `principal` is at a time - itself, its groups, its former SIDs, everybody - and by what."""
@@ -135,17 +149,37 @@ class Standing:
             return self._databases[0], False
         return None, False
 
-    def above(self, thing: int, at: int) -> list[int]:
-        """Return what stands above a thing in the directory at a time, nearest first, as far as anything is known."""
-        found: list[int] = []
+    def above(self, thing: int, at: int) -> tuple[int, ...]:
+        """Return what stands above a thing in the directory at a time, nearest first, as far as rights are known."""
         names = self.identities.thing(thing).names("dn", at) or self.identities.thing(thing).names("dn")
-        dn = parent_of(names[0]) if names else None
-        while dn is not None and len(found) < _LEVELS:
-            number = self.identities.resolve(dn, "dn", at).one if _is_named(dn) else None
-            if number is not None and number in self.on:
-                found.append(number)
-            dn = parent_of(dn)
-        return found
+        return self._from(parent_of(names[0]), at) if names else ()
+
+    def _from(self, dn: str | None, at: int) -> tuple[int, ...]:
+        """Return the things with rights from a DN upward."""
+        if dn is None:
+            return ()
+        key = (dn, self.epoch(at))
+        known = self._above.get(key)
+        if known is None:
+            number = self.identities.resolve(dn, "dn", at).one
+            rest = self._from(parent_of(dn), at)
+            known = self._above[key] = (number, *rest) if number is not None and number in self.on else rest
+        return known
+
+    def epoch(self, at: int) -> int:
+        """Return a number that is the same for times between which nothing was moved, renamed or rehoused."""
+        return bisect_right(self._moves, at)
+
+    def places(self, at: int) -> dict[tuple[int | None, tuple[int, ...]], list[int]]:
+        """Return the mailboxes at a time by where they stand: their database, and the units above them."""
+        epoch = self.epoch(at)
+        if self._places is None or self._places[0] != epoch:
+            places: dict[tuple[int | None, tuple[int, ...]], list[int]] = {}
+            for mailbox in self.facts.mailboxes:
+                home, _known = self.home(mailbox, at)
+                places.setdefault((home, self.above(mailbox, at)), []).append(mailbox)
+            self._places = (epoch, places)
+        return self._places[1]
 
     def is_protected(self, thing: int, at: int) -> bool:
         """Return whether a thing takes in nothing from above at a time."""
@@ -166,10 +200,6 @@ class Standing:
     def is_mailbox(self, thing: int) -> bool:
         """Return whether a thing has a mailbox, as far as that is known."""
         return thing in self.facts.mailboxes
-
-
-def _is_named(dn: str) -> bool:
-    return "=" in dn
 
 
 def moments_of_entries(entries: Iterable[Entry]) -> set[int]:
