@@ -30,6 +30,9 @@ _PURVIEW_COLUMNS = (
     "RecordId CreationDate RecordType Operation UserId AuditData AssociatedAdminUnits AssociatedAdminUnitsNames"
 ).split()
 _BLOB_RECORDS = 250
+_PAGE_RECORDS = 1_000
+_GRAPH_RECORDS = "https://graph.microsoft.com/v1.0/security/auditLog/queries/1/records"
+_GRAPH_CONTEXT = "https://graph.microsoft.com/v1.0/$metadata#security/auditLog/queries('1')/records"
 
 
 class SearchCsvWriter(RecordWriter[AuditRow]):
@@ -133,13 +136,15 @@ class ActivityApiWriter(RecordWriter[AuditRow]):
 
 
 class GraphWriter(RecordWriter[AuditRow]):
-    """Write one page of Graph's auditLogRecords: camel-case names outside, the record as auditData."""
+    """Write pages of Graph's auditLogRecords, one a line: camel-case names outside, the record as auditData."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._file: BinaryIO = path.open("wb")
-        context = "https://graph.microsoft.com/v1.0/$metadata#security/auditLog/queries('1')/records"
-        self._file.write(b'{"@odata.context":' + orjson.dumps(context) + b',"value":[')
+        self._begin()
+
+    def _begin(self) -> None:
+        self._file.write(b'{"@odata.context":' + orjson.dumps(_GRAPH_CONTEXT) + b',"value":[')
 
     def write(self, record: AuditRow) -> None:
         """Append a record."""
@@ -160,11 +165,15 @@ class GraphWriter(RecordWriter[AuditRow]):
             "administrativeUnits": [""],
             "auditData": {"@odata.type": "#microsoft.graph.security.defaultAuditData"} | said,
         }
-        self._file.write((b"," if self.written else b"") + orjson.dumps(outside))
+        if self.written and self.written % _PAGE_RECORDS == 0:
+            link = f"{_GRAPH_RECORDS}?$skiptoken={self.written}"
+            self._file.write(b'],"@odata.nextLink":' + orjson.dumps(link) + b"}\n")
+            self._begin()
+        self._file.write((b"," if self.written % _PAGE_RECORDS else b"") + orjson.dumps(outside))
         self.written += 1
 
     def close(self) -> None:
-        """End the page."""
+        """End the last page."""
         if not self._file.closed:
             self._file.write(b"]}")
             self._file.close()
