@@ -107,6 +107,7 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     setting_words: tuple[SettingWords, ...]
     corrections: tuple[Correction, ...]
     checks: tuple[AuditCheck, ...]
+    forwarded: dict[str, tuple[str, ...]]
     event_logs: dict[Generation, EventLogSize]
     sacl: Sacl
 

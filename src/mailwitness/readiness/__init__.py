@@ -5,4 +5,6 @@
 * proof: what the trail itself shows: kinds of events seen, changes of auditing, losses, how far logs reach
 * policy_effect: what a record of a changed audit policy means for a check
 * verdict: proven, configured, unknown or absent, per host and check, over time
+* kit: the files that switch auditing on; kit_policy, kit_readme, templates/: its parts
+* event_filter, forwarding: which events to forward, and the subscriptions that do
 """
