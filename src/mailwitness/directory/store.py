@@ -12,7 +12,18 @@ import msgspec
 import orjson
 import pyarrow.parquet as pq
 
-from mailwitness.directory.model import DescriptorOf, Member, Observation, Principal, SchemaGuid, Setting, Snapshot
+from mailwitness.directory.model import (
+    DescriptorOf,
+    Member,
+    Observation,
+    Principal,
+    RoleAssignment,
+    SchemaGuid,
+    Setting,
+    Snapshot,
+    StatedRight,
+)
+from mailwitness.directory.problems import Problems
 from mailwitness.directory.tables import (
     DESCRIPTOR_BYTES,
     OBSERVED,
@@ -23,7 +34,7 @@ from mailwitness.directory.tables import (
     read_observations,
 )
 from mailwitness.errors import EvidenceError, TrailError
-from mailwitness.event import Problem, instant
+from mailwitness.event import instant
 from mailwitness.knowledge.guids import Guids, NamedGuid, guids
 from mailwitness.trail.evidence import EvidenceStore, Taken
 from mailwitness.trail.layout import Trail
@@ -74,6 +85,16 @@ class Observations:
     def schema_guids(self) -> list[SchemaGuid]:
         """The schema of the directory itself."""
         return self._read("schema_guids")
+
+    @cached_property
+    def stated_rights(self) -> list[StatedRight]:
+        """Rights as cmdlets show them."""
+        return self._read("stated_rights")
+
+    @cached_property
+    def role_assignments(self) -> list[RoleAssignment]:
+        """Management roles as cmdlets show them."""
+        return self._read("role_assignments")
 
     def _read(self, name: str) -> list[Any]:
         return read_observations(self._trail, self._files, name)
@@ -174,7 +195,7 @@ def write_observations(
     snapshot: Snapshot,
     *,
     evidence: Path | None = None,
-    problems: Iterable[Problem] = (),
+    problems: Problems | None = None,
     said: Mapping[str, Any] | None = None,
 ) -> Recorded:
     """Take observations in durably: evidence, tables, then the custody leaf that makes them count.
@@ -212,7 +233,7 @@ def record(
     snapshot: Snapshot,
     taken: Taken,
     *,
-    problems: Iterable[Problem] = (),
+    problems: Problems | None = None,
     said: Mapping[str, Any] | None = None,
 ) -> Recorded:
     """Write the tables and the custody leaf of an evidence that was taken in; durable when it returns."""
@@ -225,17 +246,12 @@ def record(
         tables = DirectoryTables(path)
         tables.settle(acknowledged)
         files = tables.write(rows, snapshot.observed_at, taken.sha256)
-    writer.custody(_statement(snapshot, taken, files, list(problems)) | dict(said or {}))
+    writer.custody(_statement(snapshot, taken, files, problems or Problems()) | dict(said or {}))
     writer.commit()
     return Recorded(taken.sha256, {name: rows.counts[name] for name in (*OBSERVED, DESCRIPTOR_BYTES)}, is_new)
 
 
-def _statement(
-    snapshot: Snapshot, taken: Taken, files: Sequence[TableFile], problems: Sequence[Problem]
-) -> dict[str, Any]:
-    by_code: dict[str, int] = {}
-    for problem in problems:
-        by_code[problem.code] = by_code.get(problem.code, 0) + 1
+def _statement(snapshot: Snapshot, taken: Taken, files: Sequence[TableFile], problems: Problems) -> dict[str, Any]:
     return ({} if snapshot.remark is None else {"remark": snapshot.remark}) | {
         "act": ACT,
         "evidence": [
@@ -246,6 +262,6 @@ def _statement(
         "complete": snapshot.complete,
         "bases": list(snapshot.bases),
         "files": [msgspec.structs.asdict(file) for file in files],
-        "problems": [msgspec.to_builtins(problem, str_keys=True) for problem in problems[:PROBLEMS]],
-        "problems_by_code": dict(sorted(by_code.items())),
+        "problems": [msgspec.to_builtins(problem, str_keys=True) for problem in problems.listed[:PROBLEMS]],
+        "problems_by_code": dict(sorted(problems.by_code.items())),
     }

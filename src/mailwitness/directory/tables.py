@@ -23,7 +23,17 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from mailwitness.directory.model import DescriptorOf, Member, Observation, Principal, SchemaGuid, Setting
+from mailwitness.directory.model import (
+    OWN_TIME,
+    DescriptorOf,
+    Member,
+    Observation,
+    Principal,
+    RoleAssignment,
+    SchemaGuid,
+    Setting,
+    StatedRight,
+)
 from mailwitness.errors import TrailError
 from mailwitness.trail.delta_log import commit_path
 from mailwitness.trail.durable import TEMPORARY, make_directory, sync_directory, sync_file
@@ -36,12 +46,13 @@ OBSERVED: dict[str, type[Observation]] = {
     "descriptors": DescriptorOf,
     "settings": Setting,
     "schema_guids": SchemaGuid,
+    "stated_rights": StatedRight,
+    "role_assignments": RoleAssignment,
 }
 DESCRIPTOR_BYTES = "descriptor_bytes"
 """The table of distinct descriptors: each once, under its SHA-256."""
 BATCH_ROWS = 20_000
 """Rows that become one row group: what a table of a large directory needs of memory while it is written."""
-_OF_EVIDENCE = ("observed_at", "evidence_sha256")
 _ARROW = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), datetime: pa.timestamp("us", tz="UTC")}
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
@@ -80,7 +91,15 @@ SCHEMAS: dict[str, pa.Schema] = {name: _schema(shape) for name, shape in OBSERVE
     DESCRIPTOR_BYTES: pa.schema([pa.field("sha256", pa.string()), pa.field("data", pa.binary())])
 }
 _TABLE_OF = {shape: name for name, shape in OBSERVED.items()}
-_STATED = {name: schema.names.index("evidence_sha256") + 1 for name, schema in SCHEMAS.items() if name in OBSERVED}
+_STATED = {
+    name: ("evidence_sha256",) if shape in OWN_TIME else ("observed_at", "evidence_sha256")
+    for name, shape in OBSERVED.items()
+}
+"""Columns that are one and the same for all rows of an evidence."""
+_SAID = {
+    name: [number for number, field in enumerate(schema.names) if field not in _STATED.get(name, ())]
+    for name, schema in SCHEMAS.items()
+}
 
 
 class Rows:
@@ -97,14 +116,14 @@ class Rows:
 
     def add(self, observation: Observation) -> None:
         """Take in one observation."""
-        name = _TABLE_OF[type(observation)]
-        self._take(name, msgspec.structs.astuple(observation)[_STATED[name] :])
+        self._take(_TABLE_OF[type(observation)], msgspec.structs.astuple(observation))
 
     def add_descriptor(self, sha256: str, data: bytes) -> None:
         """Take in the bytes of a descriptor; the caller sees to it that each comes once."""
         self._take(DESCRIPTOR_BYTES, (sha256, data))
 
     def _take(self, name: str, row: tuple[Any, ...]) -> None:
+        """Keep a row of all columns of its table; those that are stated for all rows later do not count."""
         rows = self._rows[name]
         rows.append(row)
         self.counts[name] += 1
@@ -113,10 +132,9 @@ class Rows:
 
     def _settle(self, name: str) -> None:
         if rows := self._rows[name]:
-            fields = list(SCHEMAS[name])[_STATED.get(name, 0) :]
-            columns = [
-                pa.array(values, field.type) for field, values in zip(fields, zip(*rows, strict=True), strict=True)
-            ]
+            values = list(zip(*rows, strict=True))
+            fields = [SCHEMAS[name].field(number) for number in _SAID[name]]
+            columns = [_column(values[number], SCHEMAS[name].field(number)) for number in _SAID[name]]
             self._batches[name].append(pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields)))
             self._rows[name] = []
 
@@ -130,12 +148,25 @@ class Rows:
                 yield name, batches
 
 
+def _column(values: Sequence[Any], field: pa.Field) -> pa.Array:
+    try:
+        return pa.array(values, field.type)
+    except UnicodeEncodeError:  # a lone surrogate, which no column can hold: who made the row has said so
+        return pa.array([_encodable(value) for value in values], field.type)
+
+
+def _encodable(value: Any) -> Any:  # noqa: ANN401 - a value of a row
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return tuple(_encodable(part) for part in value) if isinstance(value, tuple) else value
+
+
 def _stated(name: str, batch: pa.RecordBatch, observed_at: datetime, evidence_sha256: str) -> pa.RecordBatch:
     said = {"observed_at": observed_at, "evidence_sha256": evidence_sha256}
-    constants = [
-        pa.repeat(pa.scalar(said[field], SCHEMAS[name].field(field).type), len(batch)) for field in _OF_EVIDENCE
-    ]
-    return pa.RecordBatch.from_arrays([*constants, *batch.columns], schema=SCHEMAS[name])
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True)) | {
+        field: pa.repeat(pa.scalar(said[field], SCHEMAS[name].field(field).type), len(batch)) for field in _STATED[name]
+    }
+    return pa.RecordBatch.from_arrays([columns[field] for field in SCHEMAS[name].names], schema=SCHEMAS[name])
 
 
 class DirectoryTables:
@@ -274,7 +305,7 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
         ]
         return [known[index] for index in encoded.indices.to_pylist()]
     if pa.types.is_list(column.type):
-        return [tuple(value) for value in column.to_pylist()]
+        return [tuple(value or ()) for value in column.to_pylist()]
     return column.to_pylist()  # type: ignore[no-any-return]
 
 
