@@ -198,3 +198,56 @@ def test_windows_bound_every_act(plan, random):
             if role != "directory_value":
                 bound = SAME_OBJECT if role == "object_access" else SAME_HOST
                 assert abs(joined["occurred_at"] - act.main["occurred_at"]) <= bound
+
+
+def test_one_member_into_two_groups_at_once_keeps_each_group_with_its_own_value():
+    def added(seconds, group):
+        return row(seconds, kind="membership", action="added", event_code="4756", group_name=group, trustee_name=ANNA)
+
+    def member(seconds, group):
+        dn = f"CN={group},DC=fabrik,DC=example"
+        of_the_group = {"kind": "membership", "action": "added", "attribute": "member", "trustee_name": ANNA}
+        return value(seconds, f"{{{group}}}", **of_the_group, object_dn=dn, object_guid=f"guid-{group}")
+
+    def write(seconds, group):
+        return access(seconds, rights=["WriteProperty"], attribute="member", object_guid=f"guid-{group}")
+
+    events = [
+        write(0, "Sales"),
+        member(0.001, "Sales"),
+        added(0.010, "Sales"),
+        member(0.012, "Staff"),
+        write(0.013, "Staff"),
+        added(0.030, "Staff"),
+    ]
+    acts = assemble(events, nothing)
+    assert [(act.main["group_name"], act.main["object_guid"]) for act in acts] == [
+        ("Sales", "guid-Sales"),
+        ("Staff", "guid-Staff"),
+    ]
+    assert all({told["object_guid"] for _, told in act.joined} == {act.main["object_guid"]} for act in acts)
+
+
+ANNA = "CN=Anna Berg,OU=Staff,DC=fabrik,DC=example"
+
+
+def test_a_refused_notice_is_no_witness_of_a_done_act():
+    events = [notice(0, outcome="failure"), value(0.1, "{a}", after="O:BAG:SYD:")]
+    assert sorted(act.main["outcome"] for act in assemble(events, nothing)) == ["failure", "success"]
+    sid = "S-1-5-21-1-2-3-1107"
+    reset = row(0, kind="account", action="password_reset", trustee_sid=sid, event_code="4724")
+    refused = row(
+        0.1, kind="account", action="changed", trustee_sid=sid, attribute="PasswordLastSet", outcome="failure"
+    )
+    assert len(assemble([reset, refused], nothing)) == 2
+
+
+def test_an_operation_without_an_identifier_of_its_own_pairs_only_what_is_near():
+    zero = "{00000000-0000-0000-0000-000000000000}"
+    events = [value(0, zero, before="O:SYG:SYD:"), value(3600, zero, after="O:BAG:SYD:")]
+    assert len(assemble(events, nothing)) == 2
+
+
+def test_an_access_recorded_twice_by_one_log_is_two_accesses():
+    events = [access(0, object_guid="other", event_code=code) for code in ("4662", "4663", "4663")]
+    assert shape(assemble(events, nothing)) == [["object_access", "object_access"], ["object_access"]]

@@ -12,6 +12,7 @@ Each witness is given once (assign.py), so two equal acts stay two.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from mailwitness.analysis.assign import Row, assign
 from mailwitness.analysis.change import Act
 from mailwitness.analysis.commands import commands, join_commands, same_outcome
 from mailwitness.analysis.descriptor_change import is_object_descriptor
-from mailwitness.analysis.names import names
+from mailwitness.analysis.names import names, same
 from mailwitness.analysis.notices import join_notices
 from mailwitness.analysis.roles import (
     BARE_CHANGE,
@@ -87,13 +88,13 @@ def pair_values(values: list[Row]) -> list[Act]:
             acts.append(Act(row, DIRECTORY_VALUE, before=row["before"], after=row["after"]))
             continue
         key = (
-            row["computer"],
+            (row["computer"] or "").casefold(),
             row["op_correlation_id"],
             row["object_guid"] or row["object_dn"],
             (row["attribute"] or "").casefold(),
         )
         act = open_pairs.get(key)
-        if act is None or _collides(act, row):
+        if act is None or _collides(act, row) or abs(row["occurred_at"] - act.main["occurred_at"]) > SAME_OBJECT:
             act = Act(row, DIRECTORY_VALUE, before=row["before"], after=row["after"])
             open_pairs[key] = act
             acts.append(act)
@@ -147,14 +148,17 @@ def _join_members(memberships: list[Act], values: list[Act]) -> list[Act]:
             yield (*_logon(row), row["action"], name.casefold())
 
     directory = {id(act.main): act for act in values if act.main["kind"] == "membership"}
-    left = assign(
-        DIRECTORY_VALUE,
-        [act.main for act in directory.values()],
-        memberships,
-        witness_keys=member,
-        act_keys=lambda act: member(act.main),
-        window=SAME_HOST,
-    )
+    left = [act.main for act in directory.values()]
+    for fits in (_same_group, _same_intent):  # a group's account name may differ from its CN
+        left = assign(
+            DIRECTORY_VALUE,
+            left,
+            memberships,
+            witness_keys=member,
+            act_keys=lambda act: member(act.main),
+            window=SAME_HOST,
+            fits=fits,
+        )
     kept = {id(row) for row in left}
     for act in memberships:  # the directory's value knows the object the SAM's event lacks
         for role, row in act.joined:
@@ -166,22 +170,27 @@ def _join_members(memberships: list[Act], values: list[Act]) -> list[Act]:
 _OBJECT = ("object_dn", "object_guid", "object_class", "attribute")
 
 
+def _same_group(row: Row, act: Act) -> bool:
+    """Whether the directory's value and the membership event call the group alike."""
+    return _same_intent(row, act) and same(row["object_dn"], act.main["group_name"])
+
+
+def _same_object(row: Row, act: Act) -> bool:
+    guid = act.main["object_guid"]
+    return not guid or not row["object_guid"] or bool(guid.casefold() == row["object_guid"].casefold())
+
+
 def _join_member_writes(accesses: list[Row], memberships: list[Act]) -> list[Row]:
     """Join a write of a group's members to the membership event: both name the logon, only one the group's GUID."""
-
-    def logon(row: Row) -> Iterable[tuple[Any, ...]]:
-        if row["logon_id"]:
-            yield _logon(row)
-
     writes = [row for row in accesses if (row["attribute"] or "").casefold() == "member"]
     left = assign(
         OBJECT_ACCESS,
         writes,
         memberships,
-        witness_keys=logon,
-        act_keys=lambda act: logon(act.main),
+        witness_keys=_logon_alone,
+        act_keys=lambda act: _logon_alone(act.main),
         window=SAME_HOST,
-        fits=_same_intent,
+        fits=lambda row, act: _same_intent(row, act) and _same_object(row, act),
     )
     kept = {id(row) for row in left}
     written = {id(row) for row in writes}
@@ -195,8 +204,8 @@ def _merge_accesses(rows: list[Row]) -> list[Act]:
     for row in rows:
         key = (*_logon(row), row["object_guid"], tuple(row["rights"] or ()), row["attribute"], row["outcome"])
         act = last.get(key)
-        repeated = act is not None and row["event_code"] != act.main["event_code"]
-        if act is not None and repeated and row["occurred_at"] - act.main["occurred_at"] <= SAME_HOST:
+        codes = {told["event_code"] for told in (act.main, *(joined for _, joined in act.joined))} if act else set()
+        if act and row["event_code"] not in codes and row["occurred_at"] - act.main["occurred_at"] <= SAME_HOST:
             act.joined.append((OBJECT_ACCESS, row))
             continue
         last[key] = act = Act(row, OBJECT_ACCESS)
@@ -206,51 +215,69 @@ def _merge_accesses(rows: list[Row]) -> list[Act]:
 
 def _join_bare(rows: list[Row], acts: list[Act]) -> list[Row]:
     """Join notices without content, by a shared name first, then where only one object can be meant."""
-
-    def logon(row: Row) -> Iterable[tuple[Any, ...]]:
-        if row["logon_id"]:
-            yield _logon(row)
-
     hosts = [act for act in acts if act.main["logon_id"]]
     left = assign(
         BARE_CHANGE,
         rows,
         hosts,
-        witness_keys=logon,
-        act_keys=lambda act: logon(act.main),
+        witness_keys=lambda row: _logon_and_names(row, (*_NAMED, "trustee_sid")),
+        act_keys=lambda act: _logon_and_names(act.main, _NAMED),
         window=SAME_HOST,
-        fits=lambda row, act: _names_meet(row, act.main),
+        fits=_same_intent,
     )
-    by_logon: dict[tuple[Any, Any], list[Act]] = {}
-    for act in hosts:
-        if act.role != MEMBERSHIP:
-            by_logon.setdefault(_logon(act.main), []).append(act)
-
-    def one_object(row: Row, _act: Act) -> bool:
-        """Whether all acts this notice could belong to are upon one object."""
-        near = (act for act in by_logon[_logon(row)] if abs(act.main["occurred_at"] - row["occurred_at"]) <= SAME_HOST)
-        return len({_object(act) for act in near}) == 1
-
-    return assign(
+    unnamed = [act for act in hosts if act.role != MEMBERSHIP]
+    certain, uncertain = _by_certainty(left, unnamed)
+    return uncertain + assign(
         BARE_CHANGE,
-        left,
-        [act for act in hosts if act.role != MEMBERSHIP],
-        witness_keys=logon,
-        act_keys=lambda act: logon(act.main),
+        certain,
+        unnamed,
+        witness_keys=_logon_alone,
+        act_keys=lambda act: _logon_alone(act.main),
         window=SAME_HOST,
-        fits=one_object,
+        fits=_same_intent,
     )
+
+
+_NAMED = ("mailbox_ref", "object_dn", "group_name", "group_sid")
+
+
+def _logon_alone(row: Row) -> Iterable[tuple[Any, ...]]:
+    if row["logon_id"]:
+        yield _logon(row)
+
+
+def _logon_and_names(row: Row, fields: Iterable[str]) -> Iterable[tuple[Any, ...]]:
+    if row["logon_id"]:
+        for field in fields:
+            for name in names(row[field]):
+                yield (*_logon(row), name)
+
+
+def _by_certainty(rows: list[Row], acts: list[Act]) -> tuple[list[Row], list[Row]]:
+    """Return the rows beside which all acts of their logon are upon one object, and the others."""
+    lines: dict[tuple[Any, Any], list[Act]] = {}
+    for act in sorted(acts, key=lambda act: act.main["occurred_at"]):
+        lines.setdefault(_logon(act.main), []).append(act)
+    ends = {logon: _ends_of_runs([_object(act) for act in line]) for logon, line in lines.items()}
+    certain: list[Row] = []
+    uncertain: list[Row] = []
+    for row in rows:
+        line, at = lines.get(_logon(row), []), row["occurred_at"]
+        first = bisect_left(line, at - SAME_HOST, key=lambda act: act.main["occurred_at"])
+        last = bisect_right(line, at + SAME_HOST, key=lambda act: act.main["occurred_at"])
+        one = first < last and ends[_logon(row)][first] >= last
+        (certain if one else uncertain).append(row)
+    return certain, uncertain
+
+
+def _ends_of_runs(objects: list[Any]) -> list[int]:
+    """Return for each place where the run of equal neighbours it stands in ends."""
+    ends = list(range(1, len(objects) + 1))
+    for place in range(len(objects) - 2, -1, -1):
+        if objects[place] == objects[place + 1]:
+            ends[place] = ends[place + 1]
+    return ends
 
 
 def _object(act: Act) -> Any:  # noqa: ANN401 - whatever names it
     return act.main["object_guid"] or act.main["object_dn"] or act.main["event_id"]
-
-
-_NAMED = ("mailbox_ref", "object_dn", "group_name", "group_sid", "trustee_sid")
-
-
-def _names_meet(notice: Row, act: Row) -> bool:
-    mine: set[str] = set()
-    for field in _NAMED:
-        mine |= names(notice[field])
-    return any(mine & names(act[field]) for field in ("mailbox_ref", "object_dn", "group_name", "group_sid"))

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from mailwitness.analysis.assign import Row, assign
 from mailwitness.analysis.change import Act
+from mailwitness.analysis.commands import same_outcome
 from mailwitness.analysis.roles import NOTICE
 
 WINDOW = timedelta(seconds=2)
@@ -33,7 +34,7 @@ def join_notices(notices: list[Row], acts: list[Act]) -> list[Row]:
         witness_keys=_account,
         act_keys=lambda act: _account(act.main),
         window=WINDOW,
-        fits=_says_no_more,
+        fits=lambda row, act: same_outcome(row, act.main) and _says_no_more(row, act),
         many=lambda act: act.main["action"] == "created",
     )
 
