@@ -9,7 +9,7 @@ from mailwitness.descriptors.binary import read_binary, write_binary
 from mailwitness.descriptors.fault import SIZE_LIMIT, DescriptorError
 from mailwitness.descriptors.sddl import parse_sddl
 from mailwitness.descriptors.sid import Domain
-from mailwitness.directory.tables import Rows
+from mailwitness.directory.rows import Rows
 
 _SDDL = (b"O:", b"G:", b"D:", b"S:")
 _ACCOUNT_PARTS = 7

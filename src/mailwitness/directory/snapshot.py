@@ -13,8 +13,8 @@ from mailwitness.directory.distinct import Distinct
 from mailwitness.directory.model import DescriptorOf, Member, Principal, SchemaGuid, Setting
 from mailwitness.directory.problems import Problems
 from mailwitness.directory.ranges import Ranges
+from mailwitness.directory.rows import Rows
 from mailwitness.directory.spelling import domain_of, parent_of
-from mailwitness.directory.tables import Rows
 from mailwitness.directory.values import UnreadableError
 from mailwitness.event import Place, Problem, ProblemCode
 from mailwitness.knowledge.directory_objects import (
@@ -30,7 +30,7 @@ from mailwitness.knowledge.directory_objects import (
 Values = Mapping[str, Sequence[bytes]]
 """The values of an entry by attribute description, options such as ;binary and ;range= kept."""
 _STATED_LATER = datetime(1970, 1, 1, tzinfo=UTC)
-"""Rows carry the time and evidence of all of them, said when they are written (tables.Rows)."""
+"""Rows carry the time and evidence of all of them, said when they are written (rows.Rows)."""
 _SECURITY_ID_PARTS = 8  # S-1-5-21-a-b-c-rid
 _CACHED_CLASSES = 10_000
 

@@ -24,15 +24,8 @@ from mailwitness.directory.model import (
     StatedRight,
 )
 from mailwitness.directory.problems import Problems
-from mailwitness.directory.tables import (
-    DESCRIPTOR_BYTES,
-    OBSERVED,
-    DirectoryTables,
-    Rows,
-    TableFile,
-    read_file,
-    read_observations,
-)
+from mailwitness.directory.rows import DESCRIPTOR_BYTES, OBSERVED, Rows
+from mailwitness.directory.tables import DirectoryTables, TableFile, read_file, read_observations
 from mailwitness.errors import EvidenceError, TrailError
 from mailwitness.event import instant
 from mailwitness.knowledge.guids import Guids, NamedGuid, guids
@@ -237,18 +230,62 @@ def record(
     said: Mapping[str, Any] | None = None,
 ) -> Recorded:
     """Write the tables and the custody leaf of an evidence that was taken in; durable when it returns."""
-    path = writer.trail.path
-    known = [(_snapshot(statement), statement) for statement in _statements(path)]
-    is_new = all(before.evidence_sha256 != taken.sha256 for before, _statement in known)
-    files: list[TableFile] = []
-    if is_new:
-        acknowledged = [msgspec.convert(file, TableFile) for _s, statement in known for file in statement["files"]]
-        tables = DirectoryTables(path)
-        tables.settle(acknowledged)
-        files = tables.write(rows, snapshot.observed_at, taken.sha256)
-    writer.custody(_statement(snapshot, taken, files, problems or Problems()) | dict(said or {}))
-    writer.commit()
-    return Recorded(taken.sha256, {name: rows.counts[name] for name in (*OBSERVED, DESCRIPTOR_BYTES)}, is_new)
+    return Recorder(writer).record(rows, snapshot, taken, problems=problems, said=said)
+
+
+class Recorder:
+    """Takes in what one piece of evidence after the other says, with a writer that is open."""
+
+    def __init__(self, writer: Writer) -> None:
+        """Learn from the trail what it holds already."""
+        self._writer = writer
+        self._rows: dict[str, dict[str, int]] = {}
+        self._times: dict[str, set[str]] = {}
+        self._files: list[TableFile] = []
+        self._is_settled = False
+        for statement in _statements(writer.trail.path):
+            files = [msgspec.convert(file, TableFile) for file in statement["files"]]
+            self._note(statement["evidence"][0]["sha256"], statement["observed_at"], files)
+
+    def _note(self, sha256: str, observed_at: str, files: Iterable[TableFile]) -> None:
+        self._times.setdefault(sha256, set()).add(observed_at)
+        rows = self._rows.setdefault(sha256, {})
+        for file in files:
+            self._files.append(file)
+            rows[file.table] = file.rows
+
+    def holds(self, sha256: str, rows: Rows) -> bool:
+        """Return whether the trail holds what these rows say of an evidence: a later version may read more in it."""
+        counts = {name: count for name, count in rows.counts.items() if count}
+        return self._rows.get(sha256) == counts
+
+    def times_of(self, sha256: str) -> frozenset[str]:
+        """Return the times (`event.instant`) as of which the trail holds an evidence."""
+        return frozenset(self._times.get(sha256, ()))
+
+    def record(
+        self,
+        rows: Rows,
+        snapshot: Snapshot,
+        taken: Taken,
+        *,
+        problems: Problems | None = None,
+        said: Mapping[str, Any] | None = None,
+    ) -> Recorded:
+        """Write the tables and the custody leaf of an evidence that was taken in; durable when it returns."""
+        counts = {name: rows.counts[name] for name in (*OBSERVED, DESCRIPTOR_BYTES)}
+        is_new = not self.holds(taken.sha256, rows)
+        files: list[TableFile] = []
+        if is_new:
+            tables = DirectoryTables(self._writer.trail.path)
+            if not self._is_settled:
+                tables.settle(self._files)
+                self._is_settled = True
+            files = tables.write(rows, snapshot.observed_at, taken.sha256)
+        self._writer.custody(_statement(snapshot, taken, files, problems or Problems()) | dict(said or {}))
+        self._writer.commit()
+        self._note(taken.sha256, instant(snapshot.observed_at), files)
+        return Recorded(taken.sha256, counts, is_new)
 
 
 def _statement(snapshot: Snapshot, taken: Taken, files: Sequence[TableFile], problems: Problems) -> dict[str, Any]:
