@@ -36,7 +36,7 @@ class EngineOfRows:
 
     def table(self, query: Query, **parameters: Any) -> pa.Table:
         sql, used = query.bind(**parameters)
-        return self.connection.execute(sql, used).to_arrow_table()
+        return self.connection.sql(sql, params=used).to_arrow_table()
 
     def rows(self, query: Query, **parameters: Any) -> list[dict[str, Any]]:
         sql, used = query.bind(**parameters)

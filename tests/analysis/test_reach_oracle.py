@@ -8,6 +8,7 @@ from tests.analysis.histories import ACCOUNTS, DNS, GROUPS, HOUR, OWNERS, Histor
 from tests.analysis.reach_oracle import can, state_at, ways
 
 from mailwitness.analysis.explain import explain
+from mailwitness.analysis.explained_in_bulk import unexplained
 from mailwitness.analysis.filters import Filters
 from mailwitness.analysis.reach import reach, ways_in, who_can_open
 from mailwitness.analysis.rights_over_time import rights_over_time
@@ -79,6 +80,9 @@ def assert_reach(standing, state, account, at):
 
 def assert_explained(history: History, standing) -> None:
     explained, _hidden = explain(ENGINE, standing, Filters(noise=True))
+    in_bulk = unexplained(ENGINE, standing, Filters(noise=True))
+    assert in_bulk.accesses == len(explained)
+    assert set(in_bulk.unexplained) == {e.access["event_id"] for e in explained if e.status != "explained"}
     by_time = {each.access["occurred_at"]: each for each in explained}
     for number, step in enumerate(history.steps):
         if step.verb != "access":
@@ -92,7 +96,7 @@ def assert_explained(history: History, standing) -> None:
             assert len(told.ways[0].steps) - 1 == min(hops for _level, _trustee, hops in expected)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=200, deadline=None, suppress_health_check=UNHURRIED)
 @given(histories())
 def test_random_histories(history):
     agree(history)

@@ -27,13 +27,13 @@ from mailwitness.engine.interface import Engine
 Row = dict[str, Any]
 Status = Literal["explained", "possible", "unexplained"]
 
-_ASKED: dict[str, tuple[str, ...]] = {
+ASKED: dict[str, tuple[str, ...]] = {
     "send_as": (SEND_AS,),
     "send_on_behalf": (SEND_ON_BEHALF, SEND_AS),
     "export": (EXPORT, OPEN),
     "search": (SEARCH, OPEN),
 }
-_OPENING = (OPEN, READ_FOLDER)
+OPENING = (OPEN, READ_FOLDER)
 """Which questions an access answers to: by its action, else opening the mailbox or one of its folders."""
 
 
@@ -141,7 +141,7 @@ class Explainer:
 
     def _fitting(self, ways: list[Way], access: Row) -> list[Way]:
         """Return the ways that are good for what was done, on the folder it was done in."""
-        asked = _ASKED.get(access["action"], _OPENING)
+        asked = ASKED.get(access["action"], OPENING)
         folder = (access.get("folder") or "").casefold()
         fitting = []
         for way in ways:
@@ -154,7 +154,7 @@ class Explainer:
 
     def _written(self, mailbox: Resolution, access: Row, at: int) -> list[Way]:
         """Return the last write before the access of rights, the mailbox's or from above, that no record tells."""
-        kind = "directory" if access["action"] in _ASKED else "mailbox"
+        kind = "directory" if access["action"] in ASKED else "mailbox"
         found = []
         for box in mailbox.things[:1]:
             of_thing = self.standing.facts.written

@@ -14,6 +14,7 @@ from mailwitness.descriptors.sid import ALIASES
 from mailwitness.directory.clock import BEGINNING, STILL
 from mailwitness.directory.closure import Link, Memberships
 from mailwitness.directory.identity import Identities
+from mailwitness.directory.name_spans import Span
 from mailwitness.directory.spelling import parent_of
 
 EVERYONE, AUTHENTICATED = ALIASES["WD"], ALIASES["AU"]
@@ -89,10 +90,14 @@ class Standing:
         self._above: dict[tuple[str, int], tuple[int, ...]] = {}
         self._places: tuple[int, dict[tuple[int | None, tuple[int, ...]], list[int]]] | None = None
         self._moves = sorted(self._moving())
+        self._moved = [n for n in self.on if n not in facts.mailboxes and len(self._spans(n)) > 1]
         self._databases = list(self._things("database"))
 
     def _things(self, kind: str) -> Iterator[int]:
         return (n for n in range(len(self.identities)) if self.identities.thing(n).kind == kind)
+
+    def _spans(self, thing: int) -> tuple[Span, ...]:
+        return self.identities.thing(thing).spans.get("dn", ())
 
     def _moving(self) -> set[int]:
         """Return the times at which anything is moved, renamed, or put into another database."""
@@ -100,7 +105,7 @@ class Standing:
             at for helds in self.facts.homes.values() for held in helds for at in (held.run.since, held.run.until)
         }
         for number in range(len(self.identities)):
-            spans = self.identities.thing(number).spans.get("dn", ())
+            spans = self._spans(number)
             if len(spans) > 1:
                 moments |= {at for span in spans for at in (*span.ends(), span.first, span.last + 1)}
         return moments - {BEGINNING, STILL}
@@ -126,19 +131,41 @@ class Standing:
         known = self._moments.get(mailbox)
         if known is None:
             moments = moments_of_entries(self.on.get(mailbox, ()))
-            moments |= {at for held in self.facts.homes.get(mailbox, ()) for at in (held.run.since, held.run.until)}
-            moments |= {at for span in self.identities.thing(mailbox).spans.get("dn", ()) for at in span.ends()}
-            chain = {thing for at in [STILL - 1, *moments - {BEGINNING, STILL}] for thing in self.chain(mailbox, at)}
+            moments |= self.moves_of(mailbox)
+            chain = {thing for at in (STILL - 1, *moments) for thing in self.chain(mailbox, at)}
             for thing in chain:
                 moments |= moments_of_entries(self.on.get(thing, ()))
-                moments |= {at for span in self.facts.protection.get(thing, ()) for at in span}
             known = self._moments[mailbox] = moments - {BEGINNING, STILL}
         return known
 
+    def moves_of(self, mailbox: int) -> set[int]:
+        """Return the times at which what is above a mailbox can change: a move, a rename, another database."""
+        moves = {at for held in self.facts.homes.get(mailbox, ()) for at in (held.run.since, held.run.until)}
+        for thing in (mailbox, *self._moved):
+            spans = self._spans(thing)
+            if len(spans) > 1:
+                moves |= {at for span in spans for at in (*span.ends(), span.first, span.last + 1)}
+        for spans_of_protection in self._protections(mailbox):
+            moves |= {at for span in spans_of_protection for at in span}
+        return moves - {BEGINNING, STILL}
+
+    def _protections(self, mailbox: int) -> Iterator[list[tuple[int, int]]]:
+        """Yield when each list that can be above a mailbox was cut off; few ever are."""
+        for thing, spans in self.facts.protection.items():
+            if thing == mailbox or thing not in self.facts.mailboxes:
+                yield spans
+
     def chain(self, mailbox: int, at: int) -> list[int]:
         """Return everything that passes rights on to a mailbox at a time: units, database, server, organization."""
+        units = () if self.is_protected(mailbox, at) else self._until_protected(self.above(mailbox, at), at)
         home, _known = self.home(mailbox, at)
-        return [*self.above(mailbox, at), *([home, *self.above(home, at)] if home is not None else [])]
+        return [*units, *self._until_protected((home, *self.above(home, at)), at)] if home is not None else [*units]
+
+    def _until_protected(self, things: Iterable[int], at: int) -> Iterator[int]:
+        for thing in things:
+            yield thing
+            if self.is_protected(thing, at):
+                return
 
     def home(self, mailbox: int, at: int) -> tuple[int | None, bool]:
         """Return the database of a mailbox at a time, and whether that is known, not just the only one there is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,10 @@ import orjson
 import pyarrow as pa
 
 from mailwitness.engine.query import Query
+from mailwitness.errors import EvidenceError
 from mailwitness.knowledge.noise import noise_sql
-from mailwitness.trail.reader import TrailReader
+from mailwitness.trail.evidence import EvidenceStore
+from mailwitness.trail.reader import RESTORE, TrailReader
 from mailwitness.trail.schema import EVENTS_SCHEMA
 
 
@@ -30,6 +33,7 @@ class Embedded:
         is the reason of knowledge/noise.yaml, worked out only where a question asks for it. The view `leaves` holds
         what is no event: custody, seals, purges.
         """
+        self._evidence = EvidenceStore(reader.trail)
         events = reader.event_files()
         logs = {part for name in events for part in name.parts if part.startswith("log_id=")}
         live = "" if recovered else " AND NOT coalesce(recovered, false)"
@@ -67,7 +71,7 @@ class Embedded:
     def table(self, query: Query, **parameters: Any) -> pa.Table:  # noqa: ANN401 - SQL values
         """Return the answer as an Arrow table."""
         sql, used = query.bind(**parameters)
-        return self._connection.execute(sql, used).to_arrow_table()
+        return self._connection.sql(sql, params=used).to_arrow_table()
 
     def rows(self, query: Query, **parameters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - SQL values
         """Return the answer as dicts of Python values; times are aware UTC."""
@@ -75,6 +79,14 @@ class Embedded:
         cursor = self._connection.execute(sql, used)
         names = [column[0] for column in cursor.description or []]
         return [{name: _in_utc(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
+
+    def long_value(self, sha256: str) -> bytes:
+        """Return a value that was too long for its entry. Raises EvidenceError where it is gone or was changed."""
+        with self._evidence.open(sha256) as file:
+            data = file.read()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise EvidenceError("a value kept beside its entry was changed", where=sha256, remedy=RESTORE)
+        return data
 
     def scan_filters(self, query: Query, **parameters: Any) -> list[str]:  # noqa: ANN401 - SQL values
         """Return the filters that reach the Parquet scans of the question, for tests."""

@@ -5,6 +5,6 @@ SELECT event_id, occurred_at, occurred_until_at, kind, action, outcome, attribut
 FROM events
 WHERE kind = 'audit'
   AND action IN ('log_cleared', 'discarded', 'throttled', 'gap', 'policy_changed', 'bypass_set')
-  AND occurred_at >= $since  -- when since
+  AND coalesce(occurred_until_at, occurred_at) >= $since  -- when since
   AND occurred_at < $until   -- when until
 ORDER BY occurred_at, computer, record_id

@@ -1,11 +1,16 @@
 -- question: between which times does a hole in a log's record numbers lie?
 -- columns: computer, channel, first, last, after_at (the last record before it), before_at (the first after it)
-SELECT h.computer, h.channel, h.first, h.last,
-       max(CASE WHEN e.record_id < h.first THEN e.occurred_at END) AS after_at,
-       min(CASE WHEN e.record_id > h.last THEN e.occurred_at END) AS before_at,
-       max(CASE WHEN e.record_id = h.last + 1 AND e.action = 'log_cleared' THEN 1 ELSE 0 END) AS was_cleared
+WITH numbered AS (
+  SELECT lower(computer) AS computer, lower(channel) AS channel, record_id, min(occurred_at) AS first_at,
+         max(occurred_at) AS last_at, bool_or(action = 'log_cleared') AS clears
+  FROM events
+  WHERE NOT recovered AND record_id IS NOT NULL
+    AND lower(computer) IN (SELECT computer FROM holes)
+  GROUP BY ALL
+)
+SELECT h.computer, h.channel, h.first, h.last, b.last_at AS after_at, a.first_at AS before_at,
+       coalesce(a.record_id = h.last + 1 AND a.clears, false) AS was_cleared
 FROM holes AS h
-LEFT JOIN events AS e
-  ON lower(e.computer) = h.computer AND lower(e.channel) = h.channel AND NOT e.recovered
-GROUP BY h.computer, h.channel, h.first, h.last
+ASOF LEFT JOIN numbered AS b ON b.computer = h.computer AND b.channel = h.channel AND b.record_id < h.first
+ASOF LEFT JOIN numbered AS a ON a.computer = h.computer AND a.channel = h.channel AND a.record_id > h.last
 ORDER BY h.computer, h.channel, h.first
