@@ -12,6 +12,8 @@ from mailwitness.analysis.gaps import gaps
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
 
+LISTED = 5  # blind stretches a person is told of one by one
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One thing known of the coverage: a log at hand (`present`) or a stretch without one (`absent`)."""
@@ -45,9 +47,9 @@ class Coverage(msgspec.Struct, frozen=True):
             said.append(
                 f"Coverage: records of {len(logs)} logs are at hand; whether everything was audited is unknown."
             )
-        said += [f"  blind: {part.what}" for part in blind[:5]]
-        if len(blind) > len(said):
-            said.append(f"  blind: and {len(blind) - 5} more (--format json lists all)")
+        said += [f"  blind: {part.what}" for part in blind[:LISTED]]
+        if len(blind) > LISTED:
+            said.append(f"  blind: and {len(blind) - LISTED} more (--format json lists all)")
         return said
 
 

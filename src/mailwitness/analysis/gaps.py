@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
+from mailwitness.trail.projection import resolve_blobs
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +67,7 @@ def _holes(engine: Engine) -> list[tuple[str, str, int, int]]:
     seen: dict[tuple[str, str], list[tuple[int, int]]] = {}
     restarts: set[tuple[str, str, int]] = set()
     for row in engine.rows(load_query("mailwitness.analysis.sql", "custody_entries")):
-        said = orjson.loads(row["entry"])["statement"]
+        said = resolve_blobs(orjson.loads(row["entry"]), engine.long_value)["statement"]
         for clear in said.get("clears", []):
             restarts.add((clear["computer"].lower(), clear["channel"].lower(), int(clear.get("record_id", 0))))
         for log in said.get("continuity", []):

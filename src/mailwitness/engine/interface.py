@@ -23,3 +23,7 @@ class Engine(Protocol):
     def register(self, name: str, table: pa.Table) -> None:
         """Make `table` known to the questions as `name`."""
         ...
+
+    def long_value(self, sha256: str) -> bytes:
+        """Return a value that was too long for its entry. Raises EvidenceError where it is gone or was changed."""
+        ...
