@@ -8,6 +8,8 @@ import tomllib
 from datetime import UTC, datetime
 
 import pytest
+import tree_sitter
+import tree_sitter_powershell
 from defusedxml import ElementTree
 from tests.readiness import xpath
 
@@ -140,6 +142,15 @@ def test_no_script_changes_anything_unless_told(generation):
             for found in re.finditer(r"^.*(\bSet-(?!Sacl)\w+ -|CommitChanges).*$", text, re.MULTILINE):
                 guarded = "if ($Apply)" in found[0] or "-WhatIf:(-not $Apply)" in found[0]
                 assert guarded or 0 <= told < found.start() < text.index("} else {", told), found[0]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_every_powershell_script_parses(generation):
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+    for name, data in kit_files(generation).items():
+        if name.endswith(".ps1"):
+            assert not parser.parse(data).root_node.has_error, name
+    assert parser.parse(b"foreach ($a in {").root_node.has_error
 
 
 def test_templates_are_utf_16_as_windows_reads_them():

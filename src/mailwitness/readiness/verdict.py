@@ -96,18 +96,25 @@ def _subjects(proof: Proof, state: State, asked: Asked) -> Iterator[tuple[str, A
     hosts = {reach.computer for reach in proof.reaches if reach.computer}
     hosts |= {host for host in state.hosts() if not any(same_host(host, known) for known in hosts)}
     hosts |= {host.lower() for host in asked.hosts if not any(same_host(host, known) for known in hosts)}
+    wanted = {known for name in asked.hosts for known in _meant(name, hosts)}
     for check in settings.checks:
         if asked.question is not None and check.question != asked.question:
             continue
         if check.source_of_records:
-            if generations & set(check.generations):
+            if not asked.hosts and generations & set(check.generations):
                 yield ORGANIZATION, check
             continue
         for host in sorted(hosts):
-            if asked.hosts and not any(same_host(host, wanted) for wanted in asked.hosts):
+            if asked.hosts and host not in wanted:
                 continue
             if _applies(check, host, proof, state):
                 yield host, check
+
+
+def _meant(name: str, hosts: set[str]) -> set[str]:
+    """Return the hosts a person means by `name`: the one of that very name, else those it is the short name of."""
+    name = name.lower()
+    return {name} if name in hosts else {host for host in hosts if same_host(host, name)}
 
 
 def _applies(check: AuditCheck, host: str, proof: Proof, state: State) -> bool:

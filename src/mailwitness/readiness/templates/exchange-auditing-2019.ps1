@@ -11,14 +11,14 @@ if ($Undo) {
 }
 $mailboxes = @(Get-Mailbox -ResultSize Unlimited | Where-Object { -not $_.AuditEnabled })
 if ($Apply -and -not (Test-Path -Path $Before)) {
-    $mailboxes | Select-Object Guid, PrimarySmtpAddress, AuditEnabled | Export-Csv -Path $Before -NoTypeInformation
+    $mailboxes | Select-Object -Property @("Guid", "PrimarySmtpAddress", "AuditEnabled") | Export-Csv -Path $Before -NoTypeInformation
 }
 foreach ($mailbox in $mailboxes) {
     Set-Mailbox -Identity ([string]$mailbox.Guid) -AuditEnabled $true -WhatIf:(-not $Apply)
 }
-Get-AdminAuditLogConfig | Select-Object AdminAuditLogEnabled, AdminAuditLogCmdlets, AdminAuditLogParameters
+Get-AdminAuditLogConfig | Select-Object -Property @("AdminAuditLogEnabled", "AdminAuditLogCmdlets", "AdminAuditLogParameters")
 Set-AdminAuditLogConfig -AdminAuditLogEnabled $true -AdminAuditLogCmdlets "*" -AdminAuditLogParameters "*" -WhatIf:(-not $Apply)
 
 # Whoever is listed here leaves no mailbox audit record anywhere:
 Get-MailboxAuditBypassAssociation -ResultSize Unlimited | Where-Object { $_.AuditBypassEnabled } |
-    Select-Object Name, WhenChanged
+    Select-Object -Property @("Name", "WhenChanged")

@@ -2,8 +2,8 @@
 # -Apply -Off sets it back. Connect-ExchangeOnline first.
 param([switch]$Apply, [switch]$Off)
 
-Get-OrganizationConfig | Select-Object AuditDisabled
-Get-AdminAuditLogConfig | Select-Object UnifiedAuditLogIngestionEnabled
+Get-OrganizationConfig | Select-Object -Property "AuditDisabled"
+Get-AdminAuditLogConfig | Select-Object -Property "UnifiedAuditLogIngestionEnabled"
 if ($Apply) {
     Set-OrganizationConfig -AuditDisabled ([bool]$Off)
     Set-AdminAuditLogConfig -UnifiedAuditLogIngestionEnabled (-not $Off)
@@ -13,4 +13,4 @@ if ($Apply) {
 
 # Whoever is listed here leaves no mailbox audit record anywhere:
 Get-MailboxAuditBypassAssociation -ResultSize Unlimited | Where-Object { $_.AuditBypassEnabled } |
-    Select-Object Name, WhenChanged
+    Select-Object -Property @("Name", "WhenChanged")
