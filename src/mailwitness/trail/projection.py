@@ -39,6 +39,8 @@ _UNSAID = frozenset(
 def columns_of(fields: Mapping[str, Any], entry: bytes) -> dict[str, Any]:
     """Return the row of BATCH_SCHEMA that belongs to an entry, given its parsed fields with blobs put back.
 
+    Columns without a value may be missing, and names that are no column's may be there (`raw`).
+
     Raises ValueError, KeyError or TypeError where the fields are no entry's.
     """
     kind = fields.get("leaf_kind", "event")
@@ -49,7 +51,7 @@ def columns_of(fields: Mapping[str, Any], entry: bytes) -> dict[str, Any]:
             "occurred_at": parse_instant(fields["written_at"]),
             "entry": entry,
         }
-    row = {name: fields.get(name) for name in BATCH_SCHEMA.names}
+    row = dict(fields)
     row.update({name: parse_instant(fields[name]) for name in _TIMES if name in fields})
     row.update({name: int(fields[name]) for name in _WIDE if name in fields})
     said = {name: value for name, value in fields.items() if name not in _UNSAID}

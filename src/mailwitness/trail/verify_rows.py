@@ -169,7 +169,9 @@ def _check_columns(run: Examination, file: DataFile, batch: pa.RecordBatch, seq:
             fields = orjson.loads(entry)
             if recanonical(fields) != entry:
                 raise ValueError("it is not canonical")
-            row = columns_of(resolve_blobs(fields, lambda sha256: _load(store, sha256)), entry)
+            if _REFERENCE in entry:
+                fields = resolve_blobs(fields, lambda sha256: _load(store, sha256))
+            row = columns_of(fields, entry)
         except FileNotFoundError as cause:
             run.find(str(cause.filename), number, number, "a long value of an entry is not kept")
         except _UNREADABLE as cause:
@@ -177,8 +179,10 @@ def _check_columns(run: Examination, file: DataFile, batch: pa.RecordBatch, seq:
         rows.append(row)
     run.checked.projected += len(rows)
     known = np.array([bool(row) for row in rows])
+    named = set().union(*rows)
     for name in FILE_SCHEMA.names[1:]:
-        expected = pa.array([row.get(name) for row in rows], FILE_SCHEMA.field(name).type)
+        kind = FILE_SCHEMA.field(name).type
+        expected = pa.array([row.get(name) for row in rows], kind) if name in named else pa.nulls(len(rows), kind)
         differ = known & ~_equal(expected, batch.column(name))
         for first, last in ranges_of(seq[differ]):
             run.find(path, first, last, f"the column {name} is not what the entries say")
