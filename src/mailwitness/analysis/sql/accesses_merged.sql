@@ -3,6 +3,8 @@
 -- The information store writes several records of one logon (1016 beside 1013): those of one server, actor and mailbox
 -- within two seconds of each other and of different kinds are one access. A command that exports or searches stands in
 -- the cmdlet log and in the administrator audit log: within thirty seconds these are one. The strongest record tells it.
+-- Two records of one kind are two accesses: the first of each kind belong together, then the second ones. What was
+-- refused and what succeeded are never one. Records of half a minute before the asked time are read to be merged.
 WITH told AS (
   SELECT event_id, log_id, seq, occurred_at, occurred_until_at, time_quality, kind, action, outcome, rights, scope,
          folder, database, items, actor_sid, actor_name, actor_kind, mailbox_ref, mailbox_ref_form, trustee_sid,
@@ -11,8 +13,8 @@ WITH told AS (
   FROM events
   WHERE kind = 'access'
     AND coalesce(scope, 'mailbox') IN ('mailbox', 'folder', 'database')
-    AND occurred_at >= $since                                   -- when since
-    AND occurred_at < $until                                    -- when until
+    AND occurred_at >= $since - INTERVAL 30 SECOND              -- when since
+    AND occurred_at < $until + INTERVAL 30 SECOND               -- when until
     AND mailbox_ref IN $references                              -- when references
     AND (actor_name IN $actors OR actor_sid IN $actors)  -- when actors
 ),
@@ -24,32 +26,56 @@ twice AS (
   FROM told LEFT JOIN mailbox_keys AS k ON k.reference = told.mailbox_ref
   WHERE told.source IN ('exchange_store', 'exchange_cmdlets', 'admin_audit')
 ),
-steps AS (
+near AS (
   SELECT *, CASE
-      WHEN teller <> lag(teller) OVER (PARTITION BY place_of, actor_name, whose ORDER BY occurred_at, record_id)
-        AND occurred_at - lag(occurred_at) OVER (PARTITION BY place_of, actor_name, whose ORDER BY occurred_at, record_id)
-            <= within
+      WHEN occurred_at - lag(occurred_at) OVER (PARTITION BY place_of, actor_name, whose ORDER BY occurred_at, record_id)
+           <= within
       THEN 0 ELSE 1 END AS begins
   FROM twice
 ),
-visits AS (
+stays AS (
   SELECT *, sum(begins) OVER (
-      PARTITION BY place_of, actor_name, whose ORDER BY occurred_at, record_id
+      PARTITION BY place_of, actor_name, whose ORDER BY occurred_at, record_id, event_id
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stay
+  FROM near
+),
+sided AS (
+  SELECT *, outcome = 'failure' AND bool_or(outcome = 'success') OVER (
+      PARTITION BY place_of, actor_name, whose, stay) AS refused
+  FROM stays
+),
+counted AS (
+  SELECT *, row_number() OVER (
+      PARTITION BY place_of, actor_name, whose, stay, refused, teller ORDER BY occurred_at, record_id, event_id) AS turn
+  FROM sided
+),
+steps AS (
+  SELECT *, CASE
+      WHEN occurred_at - lag(occurred_at) OVER (
+             PARTITION BY place_of, actor_name, whose, stay, refused, turn ORDER BY occurred_at, record_id, event_id)
+           <= within
+      THEN 0 ELSE 1 END AS apart
+  FROM counted
+),
+visits AS (
+  SELECT *, sum(apart) OVER (
+      PARTITION BY place_of, actor_name, whose, stay, refused, turn ORDER BY occurred_at, record_id, event_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS visit
   FROM steps
 ),
 ranked AS (
   SELECT *,
-    array_agg(event_id) OVER (PARTITION BY place_of, actor_name, whose, visit) AS witnesses,
+    list_sort(array_agg(event_id) OVER one) AS witnesses,
     row_number() OVER (
-      PARTITION BY place_of, actor_name, whose, visit
+      PARTITION BY place_of, actor_name, whose, stay, refused, turn, visit
       ORDER BY CASE strength WHEN 'acted' THEN 4 WHEN 'read' THEN 3 WHEN 'opened' THEN 2 ELSE 1 END DESC,
                CASE outcome WHEN 'unknown' THEN 1 ELSE 0 END,
-               CASE source WHEN 'exchange_cmdlets' THEN 0 ELSE 1 END, occurred_at, record_id) AS place
+               CASE source WHEN 'exchange_cmdlets' THEN 0 ELSE 1 END, occurred_at, record_id, event_id) AS place
   FROM visits
+  WINDOW one AS (PARTITION BY place_of, actor_name, whose, stay, refused, turn, visit)
 ),
 merged AS (
-  SELECT * EXCLUDE (whose, place_of, teller, within, begins, visit, place) FROM ranked WHERE place = 1
+  SELECT * EXCLUDE (whose, place_of, teller, within, begins, stay, refused, turn, apart, visit, place) FROM ranked WHERE place = 1
   UNION ALL
   SELECT *, [event_id] AS witnesses FROM told
   WHERE source NOT IN ('exchange_store', 'exchange_cmdlets', 'admin_audit')
@@ -57,8 +83,10 @@ merged AS (
 asked AS (
   SELECT * FROM merged
   WHERE true
+    AND occurred_at >= $since                                   -- when since
+    AND occurred_at < $until                                    -- when until
     AND outcome = $outcome                                      -- when outcome
-    AND list_contains(rights, $right)                           -- when right
+    AND list_contains(list_transform(rights, lambda r: lower(r)), lower($right))  -- when right
     AND (coalesce(logon_type, '') <> 'owner' OR actor_kind IN ('application', 'service', 'system'))  -- when non_owner
     AND NOT EXISTS (                                            -- when non_owner
       SELECT 1 FROM own_mailboxes AS o                          -- when non_owner
