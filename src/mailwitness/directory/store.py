@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,29 @@ def write_observations(
         return record(writer, rows, snapshot, taken, problems=problems, said=said)
 
 
+def record_file(
+    trail_path: Path,
+    key_path: Path | None,
+    rows: Rows,
+    snapshot: Snapshot,
+    evidence: Path,
+    *,
+    content: str | None = None,
+    problems: Problems | None = None,
+    said: Mapping[str, Any] | None = None,
+) -> Recorded:
+    """Take the file `evidence` and the rows read from it in; durable when it returns.
+
+    `content` is a hash of what the evidence says, whatever its bytes: where the trail has an evidence of the same
+    content, that one was observed again, and the file is not kept.
+    """
+    with Writer.open(trail_path, key_path) as writer:
+        recorder = Recorder(writer)
+        taken = recorder.of_content(content) or EvidenceStore(writer.trail).take(evidence)
+        said = ({} if content is None else {"content": content}) | dict(said or {})
+        return recorder.record(rows, snapshot, taken, problems=problems, said=said)
+
+
 def _line(observation: Observation) -> bytes:
     fields = msgspec.to_builtins(observation)
     said = {name: value for name, value in fields.items() if name not in ("observed_at", "evidence_sha256")}
@@ -242,10 +266,15 @@ class Recorder:
         self._rows: dict[str, dict[str, int]] = {}
         self._times: dict[str, set[str]] = {}
         self._files: list[TableFile] = []
+        self._contents: dict[str, Taken] = {}
         self._is_settled = False
         for statement in _statements(writer.trail.path):
             files = [msgspec.convert(file, TableFile) for file in statement["files"]]
-            self._note(statement["evidence"][0]["sha256"], statement["observed_at"], files)
+            evidence = statement["evidence"][0]
+            self._note(evidence["sha256"], statement["observed_at"], files)
+            if "content" in statement:
+                kept_at = writer.trail.evidence if evidence["kept"] else None
+                self._contents[statement["content"]] = Taken(evidence["sha256"], evidence["size"], kept_at)
 
     def _note(self, sha256: str, observed_at: str, files: Iterable[TableFile]) -> None:
         self._times.setdefault(sha256, set()).add(observed_at)
@@ -254,10 +283,19 @@ class Recorder:
             self._files.append(file)
             rows[file.table] = file.rows
 
-    def holds(self, sha256: str, rows: Rows) -> bool:
-        """Return whether the trail holds what these rows say of an evidence: a later version may read more in it."""
+    def of_content(self, content: str | None) -> Taken | None:
+        """Return the evidence in the trail whose content has this hash, as if it had been taken in once more."""
+        return None if content is None else self._contents.get(content)
+
+    def holds(self, sha256: str, rows: Rows, observed_at: datetime) -> bool:
+        """Return whether the trail holds these rows of an evidence.
+
+        It does not where a later version reads more in it, nor where rows with times of their own have other ones now.
+        """
         counts = {name: count for name, count in rows.counts.items() if count}
-        return self._rows.get(sha256) == counts
+        if self._rows.get(sha256) != counts:
+            return False
+        return rows.have_one_time or instant(observed_at) in self._times[sha256]
 
     def times_of(self, sha256: str) -> frozenset[str]:
         """Return the times (`event.instant`) as of which the trail holds an evidence."""
@@ -274,7 +312,7 @@ class Recorder:
     ) -> Recorded:
         """Write the tables and the custody leaf of an evidence that was taken in; durable when it returns."""
         counts = {name: rows.counts[name] for name in (*OBSERVED, DESCRIPTOR_BYTES)}
-        is_new = not self.holds(taken.sha256, rows)
+        is_new = not self.holds(taken.sha256, rows, snapshot.observed_at)
         files: list[TableFile] = []
         if is_new:
             tables = DirectoryTables(self._writer.trail.path)

@@ -1,0 +1,79 @@
+"""What a server answered, kept as evidence: LDIF (RFC 2849), compressed, one record an entry as it came."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+_SAFE = re.compile(
+    rb"(?:[\x01-\x09\x0b\x0c\x0e-\x1f!-9;=-\x7f](?:[\x01-\x09\x0b\x0c\x0e-\x7f]*[\x01-\x09\x0b\x0c\x0e-\x1f!-\x7f])?)?"
+)
+_FLUSH = 1 << 20
+_ORDERED = "objectClass"
+
+
+class EvidenceFile:
+    """A file being written. `content` is one hash of all records, whatever their order."""
+
+    def __init__(self, path: Path, remarks: Sequence[str]) -> None:
+        """Make the file at `path` with `remarks` as comments on top."""
+        self.path = path
+        self._file = pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), "zstd")
+        self._pending = bytearray()
+        for remark in remarks:
+            self._pending += b"# " + " ".join(remark.split()).encode("utf-8", "replace") + b"\n"
+        self._pending += b"version: 1\n\n"
+        self._digests: list[bytes] = []
+
+    def write(self, dn: str, values: Mapping[str, Sequence[bytes]]) -> None:
+        """Write an entry; attributes and their values in the order of their bytes."""
+        lines = [_line(b"dn", dn.encode("utf-8", "surrogatepass"))]
+        for name in sorted(values):
+            key = name.encode("ascii", "replace")
+            found = values[name]
+            is_set = len(found) > 1 and name != _ORDERED
+            lines += [_line(key, value) for value in (sorted(found) if is_set else found)]
+        record = b"\n".join(lines)
+        self._digests.append(hashlib.sha256(record).digest())
+        self._pending += record
+        self._pending += b"\n\n"
+        if len(self._pending) >= _FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._file.write(bytes(self._pending))
+        self._pending.clear()
+
+    @property
+    def content(self) -> str:
+        """SHA-256 over the sorted hashes of the records: the same state of the directory gives the same."""
+        return hashlib.sha256(b"".join(sorted(self._digests))).hexdigest()
+
+    @property
+    def records(self) -> int:
+        """Records written."""
+        return len(self._digests)
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._flush()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _line(name: bytes, value: bytes) -> bytes:
+    if _SAFE.fullmatch(value):
+        return name + b": " + value
+    return name + b":: " + binascii.b2a_base64(value, newline=False)
