@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from mailwitness.analysis.change import Act, Change, Witness
 from mailwitness.analysis.descriptor_change import describe, is_descriptor, is_mailbox_descriptor
 from mailwitness.analysis.filters import Filters, references_of
 from mailwitness.analysis.names import names
+from mailwitness.analysis.restated_policy import restated_policies
 from mailwitness.analysis.roles import BARE_CHANGE, DIRECTORY_VALUE, OBJECT_ACCESS, role_of
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
@@ -33,18 +34,20 @@ def changes(
 
     Hidden: `noise` (marked by knowledge/noise.yaml), `server_objects` (rights and auditing of a server's own files,
     keys and tokens) and `unchanged` (a descriptor written again whose entries are the same: order or inheritance
-    only). Records up to `across_hosts` around the window are read, so that an act at its edge keeps its witnesses.
+    only; an audit policy that is as it was). Records up to `across_hosts` around the window are read, so that an act
+    at its edge keeps its witnesses.
     """
     rows = engine.rows(
         load_query("mailwitness.analysis.sql", "change_events"),
-        since=filters.since - across_hosts if filters.since else None,
-        until=filters.until + across_hosts if filters.until else None,
+        since=_away(filters.since, -across_hosts),
+        until=_away(filters.until, across_hosts),
     )
     wanted = None
     if filters.mailbox:
         wanted = {name for ref in references_of(engine, filters.mailbox).references for name in names(ref)}
         wanted |= names(filters.mailbox)
     seen = Seen.in_rows(rows)
+    restated = restated_policies(engine, filters)
     shown: list[Change] = []
     hidden: dict[str, int] = {}
     acts = assemble(rows, describe, across_hosts)
@@ -55,12 +58,21 @@ def changes(
             change.mailbox_ref, change.mailbox_ref_form = named[change.object_guid]
         if not _asked_for(change, filters, wanted):
             continue
-        reason = _hidden(change, act)
+        reason = "unchanged" if change.change_id in restated else _hidden(change, act)
         if reason is None or (reason != "unchanged" and filters.noise):
             shown.append(change)
         else:
             hidden[reason] = hidden.get(reason, 0) + 1
+    shown.sort(key=lambda change: (change.occurred_at, change.change_id))
     return shown, hidden
+
+
+def _away(at: datetime | None, span: timedelta) -> datetime | None:
+    """Return the time that lies `span` away, or no bound where the calendar ends before."""
+    try:
+        return at + span if at else None
+    except OverflowError:
+        return None
 
 
 def _named_by_guid(acts: list[Act]) -> dict[str | None, tuple[str, str]]:
@@ -117,6 +129,8 @@ def change_of(act: Act, seen: Seen) -> Change:
 def _complete(fields: dict[str, Any], act: Act) -> None:
     """Fill what the main event lacks from its witnesses; a cmdlet names the person behind an Exchange server."""
     for role, row in act.joined:
+        if fields["outcome"] == "unknown":
+            fields["outcome"] = row["outcome"]
         for name in _OBJECT if role in (BARE_CHANGE, OBJECT_ACCESS) else _OBJECT + _TRUSTEE:
             if not fields[name] and row[name]:
                 fields[name] = row[name]
