@@ -171,7 +171,7 @@ def _line(standing: Standing, account: int, mailbox: int, way: Way, ways: int, a
 
 def _takers_of_groups(standing: Standing, mailbox: int, placed: list[Placed], at: int) -> Iterator[Line]:
     """Yield who may put members into a group that opens the mailbox or sends from it, or into one nested in it."""
-    direct = bits_for(*_DIRECT)
+    direct, taking = bits_for(*_DIRECT), bits_for("grant")
     groups: dict[int, Entry] = {}
     for each in placed:
         entry = each.entry
@@ -183,6 +183,8 @@ def _takers_of_groups(standing: Standing, mailbox: int, placed: list[Placed], at
     for group, entry in groups.items():
         own = [Placed(1 if e.inherited else 0, e) for e in standing.on.get(group, ()) if e.is_own]
         on_group = sorted([*own, *entries_from_above(standing, group, at)], key=lambda p: p.order)
+        if not any(p.entry.allows and p.entry.bits & taking for p in on_group):
+            continue
         for line in _holders(standing, group, on_group, at):
             if line.of == "grant":
                 yield _over_group(standing, mailbox, group, entry, line, at)

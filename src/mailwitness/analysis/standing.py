@@ -88,6 +88,8 @@ class Standing:
         self.everybody = tuple(identities.ensure(sid, "sid") for sid in (EVERYONE, AUTHENTICATED))
         self._moments: dict[int, set[int]] = {}
         self._above: dict[tuple[str, int], tuple[int, ...]] = {}
+        self._above_thing: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._configured: dict[int, bool] = {}
         self._places: tuple[int, dict[tuple[int | None, tuple[int, ...]], list[int]]] | None = None
         self._moves = sorted(self._moving())
         self._moved = [n for n in self.on if n not in facts.mailboxes and len(self._spans(n)) > 1]
@@ -178,8 +180,12 @@ class Standing:
 
     def above(self, thing: int, at: int) -> tuple[int, ...]:
         """Return what stands above a thing in the directory at a time, nearest first, as far as rights are known."""
-        names = self.identities.thing(thing).names("dn", at) or self.identities.thing(thing).names("dn")
-        return self._from(parent_of(names[0]), at) if names else ()
+        key = (thing, self.epoch(at))
+        known = self._above_thing.get(key)
+        if known is None:
+            names = self.identities.thing(thing).names("dn", at) or self.identities.thing(thing).names("dn")
+            known = self._above_thing[key] = self._from(parent_of(names[0]), at) if names else ()
+        return known
 
     def _from(self, dn: str | None, at: int) -> tuple[int, ...]:
         """Return the things with rights from a DN upward."""
@@ -218,7 +224,11 @@ class Standing:
 
     def on_configuration(self, thing: int) -> bool:
         """Return whether a thing stands in the configuration: a database, a server, the organization."""
-        return any(_CONFIGURATION in name.casefold() for name in self.identities.thing(thing).names("dn"))
+        known = self._configured.get(thing)
+        if known is None:
+            names = self.identities.thing(thing).names("dn")
+            known = self._configured[thing] = any(_CONFIGURATION in name.casefold() for name in names)
+        return known
 
     def is_group(self, thing: int) -> bool:
         """Return whether a thing is a group, as told or by its having members."""

@@ -62,6 +62,7 @@ class Ways:
         self.standing = standing
         self.identities = standing.identities
         self.at = at
+        self._members: dict[int, Step] = {}
 
     def way(self, given: Given, links: tuple[Link[Run], ...], asked: list[Question], mailbox: int) -> Way:
         """Return the way over `links` (memberships, from the account outward) to what `given` gives of `asked`."""
@@ -80,8 +81,11 @@ class Ways:
         )
 
     def _member(self, link: Link[Run]) -> Step:
-        what = f"member of {self._short(link.group)}"
-        return Step(what=what, since=link.evidence.began, until=link.evidence.ended)
+        known = self._members.get(id(link))
+        if known is None:
+            what = f"member of {self._short(link.group)}"
+            known = self._members[id(link)] = Step(what=what, since=link.evidence.began, until=link.evidence.ended)
+        return known
 
     def _short(self, thing: int) -> str:
         return self.identities.label(thing, self.at).rsplit("\\", 1)[-1]

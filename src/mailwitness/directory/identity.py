@@ -99,6 +99,8 @@ class Thing(msgspec.Struct):
     def names(self, form: NameForm, at: int | None = None) -> tuple[str, ...]:
         """Return its names of a form at a time (None: all it ever had, the latest first)."""
         spans = self.spans.get(form, ())
+        if len(spans) == 1:
+            return (spans[0].value,) if at is None or spans[0].fit(at) else ()
         if at is None:
             return tuple(span.value for span in reversed(spans))
         fitting = sorted((span for span in spans if span.fit(at)), key=lambda span: -span.fit(at))
@@ -175,6 +177,11 @@ class Identities:
         """Return what people would call a thing at a time."""
         thing = self._things[number]
         for form in _SHOWN:
+            spans = thing.spans.get(form)
+            if not spans:
+                continue
+            if len(spans) == 1:
+                return _everywhere(spans[0].value) if form == "sid" else spans[0].value
             if (names := thing.names(form, at)) or (names := thing.names(form)):
                 return _everywhere(names[0]) if form == "sid" else names[0]
         return f"thing {number}"

@@ -51,6 +51,9 @@ class Span(msgspec.Struct, frozen=True):
 
 def spans_of(form: NameForm, seen: list[Seen]) -> tuple[Span, ...]:
     """Return the times of every name of one form of one thing, in order of time."""
+    if len(seen) == 1 and not (seen[0].begins_exactly or seen[0].ends_exactly):
+        (one,) = seen
+        return (Span(one.value, one.first, one.last, BEGINNING, STILL, BEGINNING, STILL),)
     runs: list[list[Seen]] = []
     if form in _SEVERAL:
         by_name: dict[str, list[Seen]] = {}
