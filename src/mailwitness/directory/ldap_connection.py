@@ -17,6 +17,7 @@ import ldap.sasl
 import msgspec
 from ldap.controls.libldap import SimplePagedResultsControl
 
+from mailwitness.directory.ldap_controls import DIRSYNC, DirSyncAnswer
 from mailwitness.errors import MailwitnessError, UsageError
 
 PAGE = 1000
@@ -24,6 +25,7 @@ PAGE = 1000
 _SEALED = 56
 """Strength (ssf) from which a SASL layer encrypts; 1 only signs."""
 _TLS_1_2 = 0x303
+_ANSWERS = {**ldap.controls.KNOWN_RESPONSE_CONTROLS, DIRSYNC: DirSyncAnswer}
 _PAGED = SimplePagedResultsControl.controlType
 
 Found = tuple[str, dict[str, list[bytes]]]
@@ -162,7 +164,8 @@ class Connection:
     def search(self, base: str, search: str, attributes: Sequence[str], controls: Sequence[Any]) -> tuple[Any, Any]:
         """Return (found, answering controls) of one search that is not paged."""
         with self._errors(f"{base} cannot be searched"):
-            _kind, found, _number, answers = self.ldap.result3(self._ask(base, search, attributes, controls))
+            number = self._ask(base, search, attributes, controls)
+            _kind, found, _number, answers = self.ldap.result3(number, resp_ctrl_classes=_ANSWERS)
         return [(name, values) for name, values in found if name is not None], answers
 
     @contextlib.contextmanager
@@ -175,6 +178,8 @@ class Connection:
             raise DirectoryError("the server does not accept this name and password", where=self.server.url) from cause
         except ldap.STRONG_AUTH_REQUIRED as cause:
             raise DirectoryError("the server wants a protected connection", where=self.server.url) from cause
+        except (ldap.UNWILLING_TO_PERFORM, ldap.PROTOCOL_ERROR) as cause:
+            raise RefusedError(f"{what}: {_reason(cause)}", where=self.server.url) from cause
         except ldap.LDAPError as cause:
             raise DirectoryError(f"{what}: {_reason(cause)}", where=self.server.url) from cause
 
@@ -184,6 +189,10 @@ class Connection:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with contextlib.suppress(ldap.LDAPError):
             self.ldap.unbind_s()
+
+
+class RefusedError(DirectoryError):
+    """The server understands what it is asked and will not do it."""
 
 
 class NoSuchEntry(DirectoryError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ldap.controls import LDAPControl
+from ldap.controls import LDAPControl, ResponseControl
 from pyasn1.codec.ber import decoder, encoder
 from pyasn1.error import PyAsn1Error
 from pyasn1.type import univ
@@ -34,6 +34,16 @@ def dirsync(cookie: bytes) -> LDAPControl:
     flags = _OBJECT_SECURITY | _ANCESTORS_FIRST | _INCREMENTAL_VALUES
     parts = univ.Integer(flags - (1 << 32)), univ.Integer(_DIRSYNC_BYTES), univ.OctetString(cookie)
     return LDAPControl(DIRSYNC, criticality=True, encodedControlValue=_sequence(*parts))
+
+
+class DirSyncAnswer(ResponseControl):  # type: ignore[misc] # their class has no types
+    """What the server answers to `dirsync`: `answer` is (whether there is more, the next cookie), None if unread."""
+
+    controlType = DIRSYNC  # noqa: N815 - their name
+
+    def decodeControlValue(self, encodedControlValue: bytes) -> None:  # noqa: N802, N803 - their names
+        """Read the value."""
+        self.answer = dirsync_answer(encodedControlValue)
 
 
 def dirsync_answer(value: bytes) -> tuple[bool, bytes] | None:

@@ -13,7 +13,7 @@ import msgspec
 from mailwitness.directory.ldap_connection import Connection, Found, NoSuchEntry, Server
 from mailwitness.directory.ldap_controls import READABLE, SACL, extended_dn, sd_flags
 from mailwitness.directory.ldap_evidence import EvidenceFile
-from mailwitness.directory.model import Snapshot
+from mailwitness.directory.model import Origin, Snapshot
 from mailwitness.directory.problems import Problems
 from mailwitness.directory.rows import Rows
 from mailwitness.directory.snapshot import SnapshotReader
@@ -78,8 +78,11 @@ def finish(trail_path: Path, key_path: Path | None, reading: Reading, said: Mapp
 class Reading:
     """One reading of one server: what it answers goes into the evidence and becomes observations."""
 
-    def __init__(self, connection: Connection, evidence: Path, progress: Progress | None = None) -> None:
-        """Read over `connection` and write the evidence to the file named."""
+    def __init__(
+        self, connection: Connection, evidence: Path, progress: Progress | None = None, *, origin: Origin = "ldap"
+    ) -> None:
+        """Read over `connection` and write the evidence to the file named. "dirsync" is what changed alone."""
+        self.origin: Origin = origin
         self.connection = connection
         self.root = connection.root
         self.began_at = datetime.now(UTC)
@@ -105,13 +108,16 @@ class Reading:
     def snapshot(self) -> Snapshot:
         """Return what the reading covers. Its time is when it began: what changed later may be in it or not."""
         self.reader.finish()
-        remark = self.reader.problems.by_code.get("truncated") and "values of some attributes are missing"
+        is_cut = "truncated" in self.reader.problems.by_code
+        remark = "values of some attributes are missing" if is_cut else None
+        if self.origin == "dirsync":
+            remark = "only what changed since the last look"
         return Snapshot(
             observed_at=self.began_at,
             evidence_sha256="",
             complete=not remark,
-            remark=remark or None,
-            origin="ldap",
+            remark=remark,
+            origin=self.origin,
             name=self.url,
             bases=tuple(self.bases),
         )

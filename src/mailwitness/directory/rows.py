@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -91,10 +91,21 @@ class Rows:
         """Take in the bytes of a descriptor; the caller sees to it that each comes once."""
         self._take(DESCRIPTOR_BYTES, (sha256, data))
 
+    @property
+    def have_one_time(self) -> bool:
+        """Whether no row has a time of its own."""
+        return not any(self.counts[name] for name, stated in _STATED.items() if "observed_at" not in stated)
+
     def add_batch(self, name: str, batch: pa.RecordBatch) -> None:
         """Take in rows that another process gathered (`take_batches`)."""
         self._batches[name].append(batch)
         self.counts[name] += len(batch)
+
+    def values(self, name: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield these columns of the rows held of a table."""
+        self._settle(name)
+        for batch in self._batches[name]:
+            yield from zip(*(batch.column(column).to_pylist() for column in columns), strict=True)
 
     def take_batches(self) -> list[tuple[str, pa.RecordBatch]]:
         """Return the rows held, each batch with the name of its table, and begin anew."""
