@@ -26,10 +26,11 @@ from mailwitness.directory.state_exports_rights import (
     role_assignment,
 )
 from mailwitness.directory.state_exports_values import Row, RowError
-from mailwitness.event import Place, Problem
+from mailwitness.event import Problem
 from mailwitness.formats.interface import ExportRecord, Record
 from mailwitness.knowledge.state_exports import Rule, StateExport, shapes
 from mailwitness.sources.interface import Context
+from mailwitness.sources.stamp import unread
 
 _Reader = Callable[[Row, StateExport, datetime, str], Iterator[Observation]]
 _READERS: dict[Rule, _Reader] = {
@@ -68,6 +69,8 @@ class StateExportReader:
         self._groups: set[Observation] = set()
         self.observed_at: datetime | None = None
         """When the objects of the file were so, None while no row told one. Rights and roles have their own times."""
+        self.latest_at: datetime | None = None
+        """The latest time of any row."""
         self.is_whole = True
         """Whether every row so far tells its objects with all members (model.Snapshot.complete)."""
 
@@ -89,6 +92,7 @@ class StateExportReader:
             self.is_whole = False
             yield self._problem(record, error, 1)
             return
+        self.latest_at = at if self.latest_at is None else max(self.latest_at, at)
         self.is_whole = self.is_whole and export.reads in _WHOLE and row.flag("CollectedWhole") is True
         for observation in found:
             if export.reads == "role_group_member" and self._is_known(observation):
@@ -116,5 +120,4 @@ class StateExportReader:
         return False
 
     def _problem(self, record: ExportRecord, error: RowError, records: int) -> Problem:
-        where = Place(evidence=self._context.evidence_name, offset=record.offset)
-        return Problem(code=error.code, where=where, expected=error.expected, found=error.found, records=records)
+        return unread(record, self._context, error.code, error.expected, error.found, records)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mailwitness.faces.exit_codes import FINE, FOUND, NOT_COVERED, PROBLEMS, accepted, strongest
-from mailwitness.faces.options import AcceptOption, FormatOption, TrailOption
+from mailwitness.faces.options import AcceptOption, FormatOption, TrailOption, instant_of
 from mailwitness.faces.output import Answer, Format, dumps, plain, write
 from mailwitness.faces.progress import Bar
 from mailwitness.faces.text import for_terminal
@@ -80,13 +80,25 @@ def import_(
         str | None,
         typer.Option(help="IANA zone of times that name none (Event Viewer's CSV).", show_default=False),
     ] = None,
+    collected_at: Annotated[
+        str | None,
+        typer.Option(help="When exports of rights, roles or a directory were made that do not say so."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Reading processes.")] = 2,
     form: FormatOption = Format.table,
     accept: AcceptOption = "",
 ) -> None:
     """Bring evidence in: read it, seal what matters, and account for every record."""
     with Bar("reading") as bar:
-        report = import_paths(trail, paths, key_path=key, workers=workers, time_zone=time_zone, progress=bar.show)
+        report = import_paths(
+            trail,
+            paths,
+            key_path=key,
+            workers=workers,
+            time_zone=time_zone,
+            collected_at=instant_of(collected_at, "--collected-at"),
+            progress=bar.show,
+        )
     said = report.as_json()
     if form is Format.json:
         sys.stdout.buffer.write(dumps(said, indent=True))

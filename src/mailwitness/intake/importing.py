@@ -7,14 +7,19 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from mailwitness.event import Place, Problem
+from mailwitness.directory.store import Recorder
+from mailwitness.event import Place, Problem, instant
 from mailwitness.intake.custody import Ledger, statement, taking
 from mailwitness.intake.evidence import Found, find
+from mailwitness.intake.file_states import FileStates
 from mailwitness.intake.known import in_custody
 from mailwitness.intake.messages import Delivery, Mark, Read
 from mailwitness.intake.preparing import Origin, Preparation, Prepared
@@ -22,12 +27,14 @@ from mailwitness.intake.remembered import Remembered
 from mailwitness.intake.report import FileReport, ImportReport
 from mailwitness.intake.rescue import Rescue
 from mailwitness.intake.workers import COMMAND, Died, Job, Pool, ReadingProcess
-from mailwitness.trail.evidence import EvidenceStore
+from mailwitness.trail.evidence import EvidenceStore, Taken
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.schema import BATCH_SCHEMA
 from mailwitness.trail.settings import load_settings
 from mailwitness.trail.writer import Writer
 
+APPENDED_AT_ONCE = 2048
+"""Rows handed to the trail at once: judging a few takes it nearly as long as judging many."""
 AHEAD = 32
 """Reads that are queued for each worker, so that none waits while the trail is written."""
 CONFLICT = 2
@@ -43,12 +50,14 @@ def import_paths(
     key_path: Path | None = None,
     workers: int = 2,
     time_zone: str | None = None,
+    collected_at: datetime | None = None,
     progress: Progress | None = None,
     command: tuple[str, ...] = COMMAND,
 ) -> ImportReport:
     """Bring evidence into a trail and return what became of every record; what it returns for is durable.
 
-    `time_zone` is the IANA zone of times that name none; without it such times are Problems. `command` starts a
+    `time_zone` is the IANA zone of times that name none; without it such times are Problems. `collected_at` is when
+    exports of a state were made that do not say so themselves; without it they are Problems. `command` starts a
     reading process. Raises UsageError for paths that are not there, TrailError and TrailLocked from the trail, and
     MailwitnessError where counts do not add up. An import that is cut off can be run again: what was acknowledged
     counts as duplicates then.
@@ -63,10 +72,13 @@ def import_paths(
         rescuer = ReadingProcess(command)
         stack.callback(rescuer.stop)
         known = in_custody(trail_path)
-        remembered = Remembered(trail.state, (settings.organization, settings.salt, time_zone))
+        collected = None if collected_at is None else instant(collected_at)
+        options = (settings.organization, settings.salt, time_zone, collected)
+        remembered = Remembered(trail.state, options)
         origin = Origin(
             organization=settings.organization,
             time_zone=time_zone,
+            collected_at=collected_at,
             salt=settings.salt,
             folder=stack.enter_context(_folder(trail)),
         )
@@ -108,9 +120,12 @@ class _File:
         self.prepared = prepared
         self.report: FileReport = prepared.file
         self.ledger = Ledger()
+        self.states: FileStates | None = None
         self.reads = deque(prepared.reads)
         self.rescue = Rescue(rescuer, self.apply)
         self._writer = writer
+        self._held: list[tuple[pa.RecordBatch, npt.NDArray[np.int64]]] = []
+        self._held_blobs: list[Blob] = []
 
     def finish_read(self, job: Job) -> None:
         """Take in everything a job replies; where its reader dies, have it read again."""
@@ -123,21 +138,35 @@ class _File:
                 self.rescue.read(job.request, through, reply.cause)
 
     def apply(self, delivery: Delivery, body: bytearray) -> None:
-        """Append what was delivered to the trail, and count it."""
+        """Count what was delivered, and hold its rows until there are enough of them to append."""
         counts = self.report.counts
         counts.seen += delivery.seen
         counts.filtered += delivery.filtered
         counts.unread += delivery.unread
         self.report.note(delivery.problems, delivery.more_problems)
         self.ledger.take(delivery)
+        if delivery.observed is not None:
+            self.states = self.states or FileStates(self.report.evidence)
+            self.states.take(delivery.observed)
         if not delivery.events:
             return
         batch = pa.ipc.read_record_batch(pa.py_buffer(body), BATCH_SCHEMA)
-        kept = self._writer.append(batch, delivery.blobs).kept
-        of_records = kept > 0
-        if delivery.rows_of:
-            rows_of = np.frombuffer(delivery.rows_of, dtype=np.uint32).astype(np.int64)
-            of_records = np.logical_or.reduceat(of_records, np.cumsum(rows_of) - rows_of)
+        rows_of = np.frombuffer(delivery.rows_of, dtype=np.uint32).astype(np.int64)
+        self._held.append((batch, rows_of if len(rows_of) else np.ones(len(batch), dtype=np.int64)))
+        self._held_blobs.extend(delivery.blobs)
+        if sum(len(held) for held, _ in self._held) >= APPENDED_AT_ONCE:
+            self.append()
+
+    def append(self) -> None:
+        """Append what is held to the trail, and count what became of it."""
+        if not self._held:
+            return
+        counts = self.report.counts
+        batch = pa.concat_batches([held for held, _ in self._held])
+        rows_of = np.concatenate([held for _, held in self._held])
+        kept = self._writer.append(batch, self._held_blobs).kept
+        self._held, self._held_blobs = [], []
+        of_records = np.logical_or.reduceat(kept > 0, np.cumsum(rows_of) - rows_of)
         recorded = int(np.count_nonzero(of_records))
         counts.recorded += recorded
         counts.duplicates += len(of_records) - recorded
@@ -171,6 +200,7 @@ class _Importing:
         self._total = total
         self._done = 0
         self._by = taking()
+        self._recorder: Recorder | None = None
         self._in_custody = set(known)
 
     def run(self, preparation: Preparation, pool: Pool, ahead: int) -> None:
@@ -210,7 +240,11 @@ class _Importing:
 
     def _finish(self, file: _File) -> None:
         """Check the counts of a file and write its custody leaf, if something new came in."""
+        file.append()
         file.note_change()
+        if file.states is not None:
+            self._recorder = self._recorder or Recorder(self._writer)
+            file.record_states(file.states, self._recorder, msgspec.structs.asdict(self._by))
         if file.prepared.unpacked is not None:
             file.prepared.unpacked.unlink()
         report = file.report

@@ -7,9 +7,11 @@ A frame is two little-endian uint32 lengths, a msgpack head and a body; the body
 from __future__ import annotations
 
 import struct
+from datetime import datetime
 
 import msgspec
 
+from mailwitness.directory.model import Origin
 from mailwitness.event import Blob, Problem
 from mailwitness.formats.interface import Span
 
@@ -46,6 +48,7 @@ class Read(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     organization: str
     observed_origin: str | None = None
     time_zone: str | None = None
+    collected_at: datetime | None = None
     salt: str | None = None
     streamed: bool = False
     careful: bool = False
@@ -86,6 +89,21 @@ class Clear(msgspec.Struct, frozen=True, array_like=True):
     at: str
 
 
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """What `records` records said of how things stood: rows of the directory's tables, as Arrow IPC messages.
+
+    `observed_at` is the time of all rows that have none of their own, `latest_at` the latest of those that have.
+    """
+
+    records: int
+    batches: tuple[tuple[str, bytes], ...]
+    observed_at: datetime | None = None
+    latest_at: datetime | None = None
+    complete: bool = False
+    remark: str | None = None
+    origin: Origin = "export"
+
+
 class Delivery(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What was read since the last delivery. Counts are of records, `events` of rows in the body.
 
@@ -103,6 +121,7 @@ class Delivery(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     numbers: tuple[Numbers, ...] = ()
     clears: tuple[Clear, ...] = ()
     blobs: tuple[Blob, ...] = ()
+    observed: Observed | None = None
     through: Mark = Mark()
     final: bool = False
 

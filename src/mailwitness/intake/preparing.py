@@ -19,6 +19,7 @@ from mailwitness.intake.evidence import Found, Refused, printable, refused
 from mailwitness.intake.messages import Delivery, Plan, Planned, Read
 from mailwitness.intake.report import FileReport
 from mailwitness.intake.spans import named
+from mailwitness.intake.states import is_directory_export
 from mailwitness.intake.workers import Died, Pool
 from mailwitness.trail.evidence import EvidenceStore
 
@@ -42,9 +43,14 @@ class Prepared(msgspec.Struct, kw_only=True):
     weight: int = 0
     found_at: str | None = None  # the path a person named, or one below it; a member of an archive has none
     modified_at: str | None = None  # what the file system said of the file before it was read
-    kept: bool = False  # a copy stands in the trail; else the original is read
+    copy: Path | None = None  # where a copy stands in the trail; None: the original is read
     changed: Callable[[], bool] | None = None  # tells whether the original was written to since
     unpacked: Path | None = None  # a member's bytes, for whoever finishes the file to remove
+
+    @property
+    def kept(self) -> bool:
+        """Whether a copy stands in the trail."""
+        return self.copy is not None
 
 
 class _Custody(msgspec.Struct, frozen=True):
@@ -65,6 +71,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     organization: str
     time_zone: str | None = None
+    collected_at: datetime | None = None
     salt: str | None = None
     observed_origin: str | None = None
     folder: Path
@@ -173,7 +180,7 @@ class Preparation:
             file.note([refused(file.evidence, "a file that can be read", str(error))])
             return _Custody(prepared, None)
         file.sha256, file.size = taken.sha256, taken.size
-        prepared.kept = taken.path is not None
+        prepared.copy = taken.path
         if taken.path is None:
             prepared.changed = lambda: before != _identity(path)
         return _Custody(prepared, taken.path or path)
@@ -226,8 +233,9 @@ class Preparation:
                 organization=self._origin.organization,
                 observed_origin=self._origin.observed_origin,
                 time_zone=self._origin.time_zone,
+                collected_at=self._origin.collected_at,
                 salt=self._origin.salt,
-                streamed=size > ATOMIC_BYTES,
+                streamed=size > ATOMIC_BYTES and not is_directory_export(planned.format),
             )
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from mailwitness import formats, sources
 from mailwitness.errors import EvidenceError
 from mailwitness.event import Place, Problem
+from mailwitness.formats.interface import Span
 from mailwitness.intake.limits import limit_process, renew_cpu_budget
 from mailwitness.intake.messages import (
     FRAME,
@@ -29,6 +30,7 @@ from mailwitness.intake.messages import (
     encode,
 )
 from mailwitness.intake.spans import SpanReader
+from mailwitness.intake.states import DIRECTORY_EXPORTS, is_directory_export, read_directory_export
 
 
 def main() -> None:
@@ -63,7 +65,10 @@ def _serve(request: Plan | Read, replies: BinaryIO) -> None:
             renew_cpu_budget(size)
 
     try:
-        SpanReader(request, deliver).run()
+        if is_directory_export(request.format):
+            deliver(read_directory_export(request), None)
+        else:
+            SpanReader(request, deliver).run()
     except (MemoryError, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001 - a format that raises is answered for, like one that dies
@@ -77,6 +82,9 @@ def plan(request: Plan) -> Planned:
         head = file.read(formats.HEAD)
     try:
         name = Path(request.name).name
+        export = next((export for export in DIRECTORY_EXPORTS if export.recognise(head, name)), None)
+        if export is not None:
+            return Planned(export.NAME, (Span(0, path.stat().st_size),))
         module = next((module for module in formats.discover() if module.recognise(head, name)), None)
         if module is None:
             return Planned(None)

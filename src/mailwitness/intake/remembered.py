@@ -19,7 +19,7 @@ import msgspec
 
 from mailwitness.intake.report import FileReport
 
-_READING = ("event.py", "knowledge", "descriptors", "formats", "sources", "intake")
+_READING = ("event.py", "knowledge", "descriptors", "formats", "sources", "directory", "intake")
 """The parts of the program that decide what is read in a file."""
 _LIBRARIES = ("evtx", "libevtx-python", "libevt-python", "msgspec", "orjson", "pyyaml", "defusedxml")
 _UNSETTLED = {"reader_died", "limit"}

@@ -17,6 +17,7 @@ from mailwitness.formats.interface import ExportRecord, Reading, Record, Skipped
 from mailwitness.intake.continuity import RecordNumbers
 from mailwitness.intake.messages import Clear, Delivery, Mark, Read
 from mailwitness.intake.rows import Rows
+from mailwitness.intake.states import DIRECTORY_EXPORTS, States
 from mailwitness.sources.interface import Context
 
 ROWS = 4096
@@ -47,8 +48,10 @@ class SpanReader:
             evidence_name=read.name,
             observed_origin=read.observed_origin,
             time_zone=read.time_zone,
+            collected_at=read.collected_at,
         )
         self._rows = Rows()
+        self._states = States(self._context)
         self._readings = 0
         self._offset = read.resume_after.offset
         self._begin()
@@ -118,7 +121,7 @@ class SpanReader:
         try:
             said = sources.read(record, self._context)
             if said is None:
-                self._filtered += 1
+                self._state(record)
                 return
             for part in said:
                 (events if isinstance(part, Event) else problems).append(part)  # type: ignore[arg-type]
@@ -130,6 +133,17 @@ class SpanReader:
             events = []
             problems = [self._raised(record, error)]
         self._count(events, problems)
+
+    def _state(self, record: Record | ExportRecord) -> None:
+        """Count a record that tells no event: it says how things stand, or is filtered."""
+        problems = self._states.take(record)
+        if problems is None:
+            self._filtered += 1
+        elif any(problem.records for problem in problems):
+            self._count([], problems)
+        else:
+            for problem in problems:
+                self._note(problem)
 
     def _count(self, events: list[Event], problems: list[Problem]) -> None:
         unread = not events and any(problem.records for problem in problems)
@@ -196,6 +210,7 @@ class SpanReader:
             numbers=self._numbers.settle(),
             clears=tuple(self._clears),
             blobs=blobs,
+            observed=self._states.deliver(),
             through=Mark(max(self._readings, self._read.resume_after.readings), self._offset),
             final=final,
         )
@@ -204,8 +219,8 @@ class SpanReader:
 
 
 def named(name: str) -> ModuleType:
-    """Return the format module of this name."""
-    return next(module for module in formats.discover() if name == module.NAME)
+    """Return the format module, or the reader of directory exports, of this name."""
+    return next(module for module in (*formats.discover(), *DIRECTORY_EXPORTS) if name == module.NAME)
 
 
 def _offset(problem: Problem) -> int | None:

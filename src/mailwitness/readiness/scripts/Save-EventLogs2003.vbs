@@ -165,7 +165,7 @@ End Sub
 Function Quoted(text)
     Dim place, code, result
     For place = 1 To Len(text)
-        code = AscW(Mid(text, place, 1)) And &HFFFF&
+        code = AscW(Mid(text, place, 1)) And 65535
         If code = 34 Or code = 92 Or code < 32 Or code > 126 Then
             result = result & "\u" & Right("000" & Hex(code), 4)
         Else
