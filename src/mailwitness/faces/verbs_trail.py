@@ -106,6 +106,9 @@ def import_(
         items = [{**item, "problem_count": len(item["problems"]) + item["problems_omitted"]} for item in said["items"]]
         write(Answer(verb="import", items=items, columns=IMPORT_COLUMNS), form)
     if form is Format.table:
+        for remark in report.recovery:
+            text = f"recovered: {remark['what']} ({remark['where']}; {remark['leaves']} leaves to be taken in again)"
+            sys.stdout.write(for_terminal(text) + "\n")
         for problem in report.problems[:LISTED_PROBLEMS]:
             text = f"{problem.code}: {problem.where}: expected {problem.expected}, found {problem.found}"
             sys.stdout.write(for_terminal(text) + "\n")

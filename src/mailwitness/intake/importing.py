@@ -90,6 +90,9 @@ def import_paths(
         stack.callback(preparation.close)
         stack.callback(pool.close)  # first of all: whoever waits for a reader learns that it died
         importing = _Importing(writer, rescuer, known, total, progress)
+        importing.report.recovery = [
+            {"what": remark.what, "where": remark.where, "leaves": remark.leaves} for remark in writer.recovery
+        ]
         importing.run(preparation, pool, max(1, workers) * AHEAD)
         writer.commit()
         for report in importing.report.files:

@@ -84,6 +84,8 @@ class ImportReport(msgspec.Struct, kw_only=True):
 
     files: list[FileReport] = msgspec.field(default_factory=list)
     totals: Counts = msgspec.field(default_factory=Counts)
+    recovery: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """What an interrupted writer had left in the trail, and what was done about it before this import."""
 
     def add(self, file: FileReport) -> None:
         """Add a file that is done; raises MailwitnessError where its counts do not add up."""
@@ -100,4 +102,5 @@ class ImportReport(msgspec.Struct, kw_only=True):
         """Return the object that `import --format json` prints."""
         self.totals.check("the import as a whole")
         counts = {name: getattr(self.totals, name) for name in Counts.__struct_fields__}
-        return {"verb": "import", **counts, "items": [file.as_item() for file in self.files]}
+        items = [file.as_item() for file in self.files]
+        return {"verb": "import", **counts, "recovery": self.recovery, "items": items}
