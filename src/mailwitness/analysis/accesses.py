@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mailwitness.analysis.client_of import infer_clients
 from mailwitness.analysis.filters import Filters, actors_of, references_of
 from mailwitness.analysis.names import same, weak_name
 from mailwitness.engine.interface import Engine
@@ -21,7 +22,8 @@ _PAIR = pa.schema([("actor_name", pa.string()), ("mailbox_ref", pa.string())])
 def accesses(engine: Engine, filters: Filters, *, by_name: bool = True) -> tuple[list[Row], dict[str, int]]:
     """Return the accesses in order of time, at most `filters.at_most`, and how many were left out, by reason.
 
-    Each row is the event's fields, with `witnesses` (the event_ids of all its records), `experimental` where its
+    Each row is the event's fields, with `witnesses` (the event_ids of all its records), `client_inferred` (the logon a
+    client was taken from) or `client_candidates`, `experimental` where its
     layout is unverified and `noise` where it is marked. Where the record does not say as whom it was, an access by the
     mailbox's own name counts as the owner's.
     """
@@ -38,6 +40,7 @@ def accesses(engine: Engine, filters: Filters, *, by_name: bool = True) -> tuple
     left = count["found"] - len(rows) - sum(hidden.values())
     if left:
         hidden["beyond_limit"] = left
+    infer_clients(engine, rows)
     for row in rows:
         if is_experimental(row["source"], row["provider"], row["event_code"]):
             row["experimental"] = True

@@ -10,10 +10,11 @@ from mailwitness.analysis.accesses import accesses as ask_accesses
 from mailwitness.analysis.change import Change
 from mailwitness.analysis.changes import changes as ask_changes
 from mailwitness.analysis.coverage import Coverage, coverage_of
-from mailwitness.analysis.filters import Filters, references_of
+from mailwitness.analysis.filters import Filters, Match, references_of
 from mailwitness.analysis.names import short
 from mailwitness.analysis.timeline import timeline as ask_timeline
 from mailwitness.engine.embedded import Embedded
+from mailwitness.errors import UsageError
 from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
 from mailwitness.faces.options import (
     AcceptOption,
@@ -54,7 +55,7 @@ ACCESS_COLUMNS = {
     "logon_type": "As",
     "client": "From",
     "computer": "Server",
-    "event_code": "Event",
+    "proof": "Event",
 }
 TIMELINE_COLUMNS = {
     "occurred_at": "When (UTC)",
@@ -88,9 +89,9 @@ def changes(
     with Embedded(reader, recovered=recovered) as engine:
         found, hidden = ask_changes(engine, filters)
         coverage = coverage_of(engine, filters)
-        notes = _match_note(engine, mailbox)
+        match = _match_of(engine, mailbox)
     answer = _answer("changes", [change_item(change) for change in found], CHANGE_COLUMNS, hidden, coverage, reader)
-    answer.notes[:0] = notes
+    _say_match(answer, mailbox, match)
     _finish(answer, coverage, form, accept)
 
 
@@ -115,9 +116,9 @@ def accesses(
     with Embedded(reader, recovered=recovered) as engine:
         found, hidden = ask_accesses(engine, filters)
         coverage = coverage_of(engine, filters)
-        notes = _match_note(engine, mailbox)
+        match = _match_of(engine, mailbox)
     answer = _answer("accesses", [access_item(row) for row in found], ACCESS_COLUMNS, hidden, coverage, reader)
-    answer.notes[:0] = notes
+    _say_match(answer, mailbox, match)
     _finish(answer, coverage, form, accept)
 
 
@@ -137,10 +138,10 @@ def timeline(
     with Embedded(reader, recovered=recovered) as engine:
         found, hidden = ask_timeline(engine, filters)
         coverage = coverage_of(engine, filters)
-        notes = _match_note(engine, mailbox)
+        match = _match_of(engine, mailbox)
     items = [_timeline_item(entry) for entry in found]
     answer = _answer("timeline", items, TIMELINE_COLUMNS, hidden, coverage, reader)
-    answer.notes[:0] = notes
+    _say_match(answer, mailbox, match)
     _finish(answer, coverage, form, accept)
 
 
@@ -168,9 +169,20 @@ def change_item(change: Change) -> dict[str, Any]:
 
 
 def access_item(row: dict[str, Any]) -> dict[str, Any]:
-    """Return an access as an item of an answer: its fields, and three columns made for people."""
+    """Return an access as an item of an answer: its fields, and four columns made for people."""
     client = row.get("client_host") or row.get("client_ip") or row.get("client_app")
-    return {**row, "client": client, "who": short(row.get("actor_name")), "target": short(row.get("mailbox_ref"))}
+    if row.get("client_inferred"):
+        client = f"{client} (inferred)"
+    elif row.get("client_candidates"):
+        client = " or ".join(str(c.client_host or c.client_ip) for c in row["client_candidates"])
+    proof = row.get("event_code") or row["source"]
+    return {
+        **row,
+        "client": client,
+        "who": short(row.get("actor_name")),
+        "target": short(row.get("mailbox_ref")),
+        "proof": f"{proof} (experimental)" if row.get("experimental") else proof,
+    }
 
 
 def _proof(change: Change) -> str:
@@ -188,7 +200,6 @@ def _timeline_item(entry: Change | dict[str, Any]) -> dict[str, Any]:
         "entry": "access",
         **access_item(entry),
         "what": f"{entry['kind']} {entry['action']}",
-        "proof": entry.get("event_code") or entry["source"],
     }
 
 
@@ -204,9 +215,12 @@ def _filters(
     non_owner: bool = False,
     at_most: int | None = None,
 ) -> Filters:
+    first, end = instant_of(since, "--since"), instant_of(until, "--until")
+    if first and end and first >= end:
+        raise UsageError(f"--until {until} is not after --since {since}", remedy="ask for a time that is not empty")
     return Filters(
-        since=instant_of(since, "--since"),
-        until=instant_of(until, "--until"),
+        since=first,
+        until=end,
         mailbox=mailbox,
         actor=actor,
         right=right,
@@ -217,15 +231,27 @@ def _filters(
     )
 
 
-def _match_note(engine: Embedded, mailbox: str | None) -> list[str]:
-    if mailbox is None:
-        return []
-    match = references_of(engine, mailbox)
+def _match_of(engine: Embedded, mailbox: str | None) -> Match | None:
+    return None if mailbox is None else references_of(engine, mailbox)
+
+
+def _say_match(answer: Answer, mailbox: str | None, match: Match | None) -> None:
+    """Say in every form which references a mailbox asked for was taken to mean, and how surely."""
+    if match is None:
+        return
+    answer.more["matched"] = {"asked": mailbox, "references": match.references, "by_name_alone": match.weak}
     if not match.references:
-        return [f"No record in this trail names {mailbox}."]
-    if match.weak and len(match.references) > 1:
-        return [f"Matched by name alone: {mailbox} = {', '.join(match.references[:8])}."]
-    return []
+        answer.notes.insert(0, f"No record in this trail names {mailbox}.")
+    elif match.weak:
+        answer.notes.insert(0, f"Matched by name alone: {mailbox} = {_listed(match.references)}.")
+
+
+def _listed(references: tuple[str, ...]) -> str:
+    more = len(references) - LISTED_REFERENCES
+    return ", ".join(references[:LISTED_REFERENCES]) + (f" and {more} more" if more > 0 else "")
+
+
+LISTED_REFERENCES = 8
 
 
 def _answer(
