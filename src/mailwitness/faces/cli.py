@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import typer
 
 from mailwitness import __version__
 from mailwitness.errors import MailwitnessError
 from mailwitness.faces import verbs_coverage, verbs_demo, verbs_questions, verbs_reach, verbs_trail
+from mailwitness.faces.exit_codes import FAILED
 from mailwitness.faces.text import for_terminal
 
 app = typer.Typer(
@@ -39,6 +41,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(0) from None
+    except Exception as error:  # whatever it is: code 1 would say that findings exist
+        sys.stderr.write("".join(for_terminal(line) + "\n" for line in traceback.format_exc().splitlines()))
+        raise SystemExit(FAILED) from error
 
 
 if __name__ == "__main__":

@@ -10,13 +10,24 @@ from typing import Annotated
 import typer
 
 from mailwitness.errors import UsageError
+from mailwitness.faces.exit_codes import accepted
 from mailwitness.faces.output import Format
 
 TrailOption = Annotated[
     Path, typer.Option("--trail", envvar="MAILWITNESS_TRAIL", help="The trail's folder.", show_default=False)
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
-AcceptOption = Annotated[str, typer.Option("--accept", help="Exit codes that count as 0 (3, 4 or 3,4).")]
+
+
+def _checked(codes: str) -> str:
+    """Refuse what --accept cannot take before the work is done, not after it."""
+    accepted(codes)
+    return codes
+
+
+AcceptOption = Annotated[
+    str, typer.Option("--accept", help="Exit codes that count as 0 (3, 4 or 3,4).", callback=_checked)
+]
 SinceOption = Annotated[str | None, typer.Option("--since", help="From this time on (UTC), or 30d, 12h back.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="Before this time (UTC), or 30d, 12h back.")]
 MailboxOption = Annotated[str | None, typer.Option("--mailbox", help="Only this mailbox, by any of its names.")]
@@ -36,15 +47,15 @@ def instant_of(text: str | None, option: str) -> datetime | None:
     """Return the time `text` says: ISO 8601 (UTC where it names no offset), or a span back from now such as 30d."""
     if text is None:
         return None
-    if back := _BACK.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[back["unit"]]: int(back["count"])})
     try:
+        if back := _BACK.fullmatch(text):
+            return datetime.now(UTC) - timedelta(**{_UNITS[back["unit"]]: int(back["count"])})
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{option} {text} is no time", remedy="write 2026-11-24, 2026-11-24T13:00:00Z or 30d"
         ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def outcome_of(text: str | None) -> str | None:

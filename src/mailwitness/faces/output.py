@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailwitness.event import canonical, instant
-from mailwitness.faces.text import for_spreadsheet, for_terminal
+from mailwitness.faces.text import for_json, for_spreadsheet, for_terminal
 
 
 class Format(StrEnum):
@@ -65,18 +65,22 @@ def write(answer: Answer, form: Format) -> None:
         for item in answer.items:
             _binary(dumps(item))
     elif form is Format.csv:
-        sys.stdout.write(as_csv(answer))
+        _binary(as_csv(answer).encode())
     else:
         _table(answer)
 
 
 def dumps(value: object, *, indent: bool = False) -> bytes:
-    """Return JSON with a final newline; lone surrogates are escaped as in entries (docs/event.md)."""
+    """Return JSON with a final newline; lone surrogates are escaped as in entries (docs/event.md).
+
+    Control and bidi characters are escaped as JSON allows, so that a terminal shows them and does not obey them.
+    """
     option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
     try:
-        return orjson.dumps(plain(value), option=option)
+        data = orjson.dumps(plain(value), option=option)
     except TypeError:
-        return orjson.dumps(orjson.loads(canonical(plain(value))), option=option)
+        data = orjson.dumps(orjson.loads(canonical(plain(value))), option=option)
+    return data if data.isascii() and b"\x7f" not in data else for_json(data.decode()).encode()
 
 
 def plain(value: object) -> object:
@@ -93,7 +97,7 @@ def plain(value: object) -> object:
 
 
 def as_csv(answer: Answer) -> str:
-    """Return the items as CSV, with every field a column, inert in spreadsheets."""
+    """Return the items as CSV, with every field a column, inert in spreadsheets and on terminals."""
     names: dict[str, None] = dict.fromkeys(answer.columns)
     for item in answer.items:
         names.update(dict.fromkeys(item))
@@ -101,7 +105,7 @@ def as_csv(answer: Answer) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(names)
     for item in answer.items:
-        writer.writerow([for_spreadsheet(cell(item.get(name))) for name in names])
+        writer.writerow([for_spreadsheet(for_terminal(cell(item.get(name)))) for name in names])
     return out.getvalue()
 
 

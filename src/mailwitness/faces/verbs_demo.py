@@ -45,7 +45,7 @@ SHORT_ACCESSES = {
     "who": "Who",
     "target": "Mailbox",
     "strength": "Strength",
-    "event_code": "Event",
+    "proof": "Event",
 }
 
 
