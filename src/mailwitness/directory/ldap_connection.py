@@ -178,6 +178,13 @@ class Connection:
             raise DirectoryError("the server does not accept this name and password", where=self.server.url) from cause
         except ldap.STRONG_AUTH_REQUIRED as cause:
             raise DirectoryError("the server wants a protected connection", where=self.server.url) from cause
+        except (ldap.SERVER_DOWN, ldap.CONNECT_ERROR) as cause:
+            raise DirectoryError(
+                f"{what}: {_reason(cause)}",
+                where=self.server.url,
+                remedy="check that it answers there, and that an authority of --ca (or of the system) signed its "
+                "certificate for this name",
+            ) from cause
         except (ldap.UNWILLING_TO_PERFORM, ldap.PROTOCOL_ERROR) as cause:
             raise RefusedError(f"{what}: {_reason(cause)}", where=self.server.url) from cause
         except ldap.LDAPError as cause:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from mailwitness.directory.export import Export
+from mailwitness.directory.model import Origin
 from mailwitness.directory.snapshot import SnapshotReader
 from mailwitness.event import Place, Problem
 from mailwitness.formats import ldif
 
 NAME = "ldif"
+ORIGIN: Origin = "ldif"
 _DOMAIN_NAME = b"netbiosname"
 _NO_STATE = {"modify", "delete", "rename"}
 

@@ -1,7 +1,7 @@
 """What evidence says of how things stood: gathered in a reading process, handed over as rows of the directory's tables.
 
 Two kinds of it: rows of exports that cmdlets make (directory.state_exports), found among other records in any format,
-and exports of a directory (LDIF), which are read as one.
+and exports of a directory (LDIF, CSV), which are read as one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from mailwitness.directory import ldif_export
+from mailwitness.directory import csv_export, ldif_export
 from mailwitness.directory.rows import Rows
 from mailwitness.directory.snapshot import SnapshotReader
 from mailwitness.directory.state_exports import StateExportReader
@@ -18,7 +18,7 @@ from mailwitness.formats.interface import ExportRecord, Record
 from mailwitness.intake.messages import Delivery, Mark, Observed, Read
 from mailwitness.sources.interface import Context
 
-DIRECTORY_EXPORTS: tuple[ModuleType, ...] = (ldif_export,)
+DIRECTORY_EXPORTS: tuple[ModuleType, ...] = (ldif_export, csv_export)
 """Readers of files that hold a directory; each has NAME, `recognise(head, name)` and `read(path, name, reader)`."""
 
 
@@ -89,7 +89,7 @@ def read_directory_export(read: Read) -> Delivery:
                 observed_at=read.collected_at,
                 complete=export.remark is None,
                 remark=export.remark,
-                origin=module.NAME,
+                origin=module.ORIGIN,
             )
     return Delivery(
         seen=reader.objects + reader.filtered + reader.problems.unread,

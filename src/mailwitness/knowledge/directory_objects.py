@@ -78,6 +78,18 @@ class SchemaKnowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     valid_accesses: dict[int, GuidKind]
 
 
+class CsvKnowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How CSV exports of a directory name things: columns of the DN, properties of cmdlets, values that are lost."""
+
+    dn_columns: tuple[str, ...]
+    properties: dict[str, str]
+    enabled: str
+    group_scope: dict[str, int]
+    security_group: int
+    lost: tuple[str, ...]
+    source: str
+
+
 class DirectoryObjects(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The file."""
 
@@ -89,6 +101,7 @@ class DirectoryObjects(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     descriptors: tuple[DescriptorAttribute, ...]
     settings: tuple[SettingAttribute, ...]
     schema: SchemaKnowledge
+    csv: CsvKnowledge
 
     def asked(self) -> list[str]:
         """Return the attributes a live reader asks for, sorted."""
