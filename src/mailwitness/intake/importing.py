@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mailwitness.directory.store import Recorder
-from mailwitness.event import Place, Problem, instant
+from mailwitness.event import Blob, Place, Problem, instant
 from mailwitness.intake.custody import Ledger, statement, taking
 from mailwitness.intake.evidence import Found, find
 from mailwitness.intake.file_states import FileStates
@@ -176,6 +176,16 @@ class _File:
         counts.events += int(np.count_nonzero(kept))
         for row in np.flatnonzero(kept == CONFLICT):
             self.report.note([_conflict(self.report.evidence, batch, int(row))])
+
+    def record_states(self, states: FileStates, recorder: Recorder, by: dict[str, str]) -> None:
+        """Write what the file said of how things stood into the directory's tables, and count it."""
+        taken = Taken(self.report.sha256, self.report.size, self.prepared.copy)
+        is_new, problems = states.record(recorder, taken, by)
+        self.report.note(problems)
+        if is_new:
+            self.report.counts.recorded += states.records
+        else:
+            self.report.counts.duplicates += states.records
 
     def note_change(self) -> None:
         """Say so where a file that is not kept was written to while it was read."""
