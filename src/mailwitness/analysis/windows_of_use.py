@@ -92,7 +92,7 @@ def audit_off(engine: Engine, explanations: Iterable[Explanation], explainer: Ex
 
 
 def _unaudited(engine: Engine, explainer: Explainer) -> Iterator[tuple[int | None, bool, End, End | None]]:
-    """Yield when auditing was off: of which thing (None: everything), whether that is an account, from when until when."""
+    """Yield when auditing was off: of which thing (None: all), whether that is an account, from when until when."""
     rows = engine.rows(load_query("mailwitness.analysis.sql", "audit_switches"))
     open_spans: dict[tuple[int | None, bool, str], End] = {}
     for row in rows:

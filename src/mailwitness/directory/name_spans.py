@@ -41,10 +41,14 @@ class Span(msgspec.Struct, frozen=True):
         return self.since, self.until, self.earliest, self.latest
 
     def fit(self, at: int) -> int:
-        """Return 3 where it was seen before and after, 2 where nothing speaks against it, 1 where it may be, else 0."""
+        """Return how surely the name was its own at a time: 0 where it was not.
+
+        3: seen before and after; 2: seen before, and nothing speaks of an end; 1: seen only later, or between two
+        sights that differ.
+        """
         if self.first <= at <= self.last:
             return 3
-        if self.since <= at < self.until:
+        if self.last < at < self.until:
             return 2
         return 1 if self.earliest <= at < self.latest else 0
 
