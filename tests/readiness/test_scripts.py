@@ -21,8 +21,8 @@ READING = {"Get", "Search"}
 LOCAL = frozenset(
     "Add-Member Connect-ExchangeOnline ConvertTo-Json Disconnect-ExchangeOnline Export-Clixml ForEach-Object "
     "Get-Command Get-Content Get-Date Get-FileHash Import-PSSession Join-Path Move-Item New-Item New-Object "
-    "New-PSSession Out-Null Remove-PSSession Select-Object Set-Content Set-StrictMode Sort-Object Start-Sleep Test-Path Where-Object "
-    "Write-Verbose".split()
+    "New-PSSession Out-Null Remove-PSSession Select-Object Set-Content Set-StrictMode Sort-Object Start-Sleep "
+    "Test-Path Where-Object Write-Verbose".split()
 )
 """Cmdlets of PowerShell itself and of the connection: they touch this session and the output folder, not Exchange."""
 RETIRED_ONLINE = {
