@@ -251,4 +251,4 @@ def test_the_script_for_2003_copies_logs_and_clears_none():
         assert word.casefold() not in source.casefold(), word
     assert set(re.findall(r"Delete(?:File|Folder) (\w+)", source)) == {"staging", "bookmarkPath"}
     move = source.index("files.MoveFolder staging")
-    assert source.index("WriteText staging") < move < source.index("\nWriteBookmark")
+    assert source.index("WriteText staging") < move < source.index("\nCall WriteBookmark")

@@ -62,7 +62,7 @@ If saved = 0 And failed = 0 Then
 End If
 WriteText staging & "\manifest.json", Manifest()
 files.MoveFolder staging, outDir & "\" & runName
-WriteBookmark ' last: whatever fails before this line is saved again by the next run
+Call WriteBookmark ' last: whatever fails before this line is saved again by the next run
 WScript.Echo outDir & "\" & runName
 If failed > 0 Then WScript.Quit 1
 WScript.Quit 0
