@@ -29,6 +29,8 @@ from mailwitness.analysis.roles import (
     MEMBERSHIP,
     NOTICE,
     OBJECT_ACCESS,
+    REPLACED_VALUE,
+    ROLLBACK,
     STATEMENT,
     role_of,
 )
@@ -67,12 +69,31 @@ def assemble(
     accesses = _join_member_writes(accesses, memberships)
     acts += _merge_accesses(accesses)
     acts += [Act(row, STATEMENT) for row in by_role.get(STATEMENT, [])]
+    acts += [_replaced(row) for row in by_role.get(REPLACED_VALUE, [])]
+    _undo(acts, by_role.get(ROLLBACK, []))
     notices = join_notices(by_role.get(NOTICE, []), acts)
     bare = _join_bare(join_notices(by_role.get(BARE_CHANGE, []), acts), acts)
     acts += [Act(row, NOTICE) for row in notices] + [Act(row, BARE_CHANGE) for row in bare]
     acts += join_commands(commands(by_role), acts, across_hosts)
     acts.sort(key=lambda act: (act.main["occurred_at"], act.main["event_id"]))
     return acts
+
+
+def _replaced(row: Row) -> Act:
+    """Return the act of a value that took the place of another one, which no record tells."""
+    return Act(row, REPLACED_VALUE, after=row["after"], partial="what stood there before is not recorded")
+
+
+def _undo(acts: list[Act], rollbacks: list[Row]) -> None:
+    """Let acts whose transaction was rolled back be attempts, with the rollback beside them."""
+    undone = {row["transaction_id"]: row for row in rollbacks}
+    for act in acts if undone else ():
+        rollback = undone.get(act.main["transaction_id"])
+        if rollback is not None:
+            if act.main["outcome"] == "success":
+                act.main = {**act.main, "outcome": "failure", "strength": "attempted"}
+                act.remarks = (*act.remarks, "its transaction was rolled back: nothing of it stayed")
+            act.joined.append((ROLLBACK, rollback))
 
 
 def pair_values(values: list[Row]) -> list[Act]:

@@ -14,7 +14,7 @@ from mailwitness.analysis.gathering import Gathering, Single
 from mailwitness.analysis.list_history import Look, Touch
 from mailwitness.analysis.presence import End
 from mailwitness.analysis.right_entry import OPEN, READ_FOLDER, SEND_ON_BEHALF, bit_of
-from mailwitness.analysis.roles import DIRECTORY_VALUE, OBJECT_ACCESS
+from mailwitness.analysis.roles import DIRECTORY_VALUE, OBJECT_ACCESS, REPLACED_VALUE
 from mailwitness.descriptors.descriptor import Reading, in_domain
 from mailwitness.descriptors.sddl import read_sddl
 from mailwitness.descriptors.sid import Domain
@@ -73,6 +73,8 @@ class FactsOfChanges:
         context = _CONTEXTS.get((change.attribute or "").casefold())
         if context is not None and act.role == DIRECTORY_VALUE and act.after is not None:
             self._descriptor(change, act, context, end)
+        elif context is not None and act.role == REPLACED_VALUE:
+            self._replaced(change, act, context, end)
         elif act.role == OBJECT_ACCESS:
             self._written(change, context, end)
         elif change.scope == "folder":
@@ -91,6 +93,19 @@ class FactsOfChanges:
             before, after = (_read(text, domain) for text in (act.before or NOTHING, act.after or NOTHING))
             look = Look(micros(change.occurred_at), state_of(after, where, known), end, state_of(before, where, known))
             self.gathering.list_of(target, context).looks.append(look)
+            if context == "mailbox":
+                self.gathering.kept.mailboxes[target] = None
+
+    def _replaced(self, change: Change, act: Act, context: ContextName, end: End) -> None:
+        """Note a list as an act left it, where no record tells how it was before; a cut one tells only of the act."""
+        for target in self.target(change).things[:1]:
+            where, history = self.gathering.where(target, context), self.gathering.list_of(target, context)
+            after = _read(act.after or NOTHING, self.gathering.domain(target))
+            at = micros(change.occurred_at)
+            if after.partial:
+                history.blind.append((at, end))
+            else:
+                history.looks.append(Look(at, state_of(after, where, self.gathering.known), end, is_act=True))
             if context == "mailbox":
                 self.gathering.kept.mailboxes[target] = None
 
