@@ -16,6 +16,7 @@ from mailwitness.errors import UsageError
 from mailwitness.knowledge.event_table import attribute_rows, cmdlet_rows, event_rows
 from mailwitness.knowledge.mailbox_operations import operation_knowledge
 from mailwitness.knowledge.noise import noise_rules
+from mailwitness.knowledge.state_exports import state_exports
 
 _BLOCK = re.compile(r"(<!-- table: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -74,6 +75,23 @@ def noise_table() -> str:
     )
 
 
+def state_table() -> str:
+    """Return the exports of states that are read; of a cmdlet with several shapes the fullest."""
+    by_cmdlet = {export.cmdlet: export for export in reversed(state_exports().exports)}
+    return _table(
+        ("cmdlet", "proves, for the time it was run", "does not prove", "versions", "mark", "source"),
+        (
+            (name, export.proves, export.cannot, _products(export.valid_from), export.mark, export.source)
+            for name, export in sorted(by_cmdlet.items())
+        ),
+    )
+
+
+def _products(valid_from: dict[str, str]) -> str:
+    names = {"exchange": "Exchange", "exchange_online": "Exchange Online"}
+    return ", ".join(f"{names[product]} from {year}" for product, year in sorted(valid_from.items()))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "formats": format_table,
     "sources": source_table,
@@ -81,6 +99,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "attributes": attribute_table,
     "cmdlets": cmdlet_table,
     "operations": operation_table,
+    "states": state_table,
     "noise": noise_table,
 }
 
