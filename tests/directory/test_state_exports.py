@@ -2,60 +2,20 @@ r"""Exports of how things stand: the same from every container, never guessed, n
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.directory.written_exports import ANNA, AT, BOB, DB1, EXPORTS, FOLDER, WRITERS, Row, as_csv, as_json
+from tests.directory.exports_read import CONTEXT, OBSERVED, of, read_file, read_rows
+from tests.directory.written_exports import ANNA, AT, BOB, DB1, EXPORTS, FOLDER, WRITERS, as_csv
 
-from mailwitness import formats, sources
 from mailwitness.directory.model import Member, Principal, RoleAssignment, Setting, StatedRight
 from mailwitness.directory.state_exports import StateExportReader, export_of
-from mailwitness.directory.state_exports_values import items_of, split, text_of
 from mailwitness.errors import KnowledgeError
 from mailwitness.event import Problem
-from mailwitness.formats.interface import ExportRecord, Wanted
+from mailwitness.formats.interface import ExportRecord
 from mailwitness.knowledge import state_exports as knowledge
-from mailwitness.sources.interface import Context
-
-CONTEXT = Context(organization="fabrik", evidence_sha256="ab" * 32, evidence_name="export")
-OBSERVED = datetime(2026, 11, 20, 8, tzinfo=UTC)
-
-
-def read_file(path: Path, context: Context = CONTEXT) -> list[Any]:
-    module = formats.recognise(path)
-    assert module is not None
-    reader = StateExportReader(context)
-    found: list[Any] = []
-    for span in module.spans(path):
-        for reading in module.read(path, span, Wanted()):
-            if not isinstance(reading, ExportRecord):
-                found.append(reading)
-                continue
-            assert sources.read(reading, context) is None
-            said = reader.read(reading)
-            found += ["filtered"] if said is None else said
-    return found
-
-
-def read_rows(*rows: Row, context: Context = CONTEXT, day_first: tuple[tuple[str, bool], ...] = ()) -> list[Any]:
-    reader = StateExportReader(context)
-    found: list[Any] = []
-    for line, row in enumerate(rows, 2):
-        record = ExportRecord(
-            format="csv", offset=line, container="csv", shape=tuple(row), fields=row, day_first=day_first
-        )
-        said = reader.read(record)
-        found += ["filtered"] if said is None else said
-    return found
-
-
-def of(kind: type, found: list[Any]) -> list[Any]:
-    return [one for one in found if isinstance(one, kind)]
 
 
 @pytest.mark.parametrize("cmdlet", sorted(EXPORTS))
@@ -86,7 +46,8 @@ def test_delimiter_encoding_and_braces_do_not_matter(cmdlet: str, encoding: str,
 
 
 def test_every_export_in_the_knowledge_has_a_file():
-    assert {export.cmdlet for export in knowledge.state_exports().exports} == set(EXPORTS)
+    cmdlets = {export.cmdlet for export in knowledge.state_exports().exports if export.reads != "collection"}
+    assert cmdlets == set(EXPORTS)
 
 
 def test_a_mailbox_right_is_whose_it_is_denied_or_not_inherited_or_not():
@@ -116,62 +77,6 @@ def test_rights_in_the_directory_have_the_words_descriptors_have():
     assert on_database.rights == ("SendAs", "ReceiveAs")
     assert on_account.rights == ("WriteProperty(Exchange-Information)",)
     assert (on_account.trustee_form, on_account.applies_to) == ("sid", "User")
-
-
-@pytest.mark.parametrize(
-    ("row", "rights"),
-    [
-        ({"AccessRights": "ExtendedRight", "ExtendedRights": ""}, ("AllExtendedRights",)),
-        ({"AccessRights": "", "ExtendedRights": "{Send As}"}, ("SendAs",)),
-        ({"AccessRights": "GenericAll", "ExtendedRights": ""}, ("GenericAll",)),
-        ({"AccessRights": "writedacl, WriteOwner", "ExtendedRights": ""}, ("WriteDacl", "WriteOwner")),
-        ({"AccessRights": [262144, 524288], "ExtendedRights": []}, ("WriteDacl", "WriteOwner")),
-        ({"AccessRights": 983551, "ExtendedRights": None}, ("GenericAll",)),
-        (
-            {"AccessRights": "CreateChild", "ExtendedRights": "", "ChildObjectTypes": "{Computer, User}"},
-            ("CreateChild(Computer)", "CreateChild(User)"),
-        ),
-        ({"AccessRights": "ExtendedRight", "ExtendedRights": "Of-The-Future"}, ("Of-The-Future",)),
-    ],
-)
-def test_words_of_directory_rights(row: Row, rights: tuple[str, ...]):
-    (found,) = read_rows({"Identity": "anna", "User": "bob", "Deny": "False", "CollectedAt": AT, **row})
-    assert found.rights == rights
-
-
-@pytest.mark.parametrize(
-    ("written", "rights"),
-    [
-        ("FullAccess", ("FullAccess",)),
-        ("{FullAccess, SendAs}", ("FullAccess", "SendAs")),
-        ("fullaccess;changeowner", ("FullAccess", "ChangeOwner")),
-        ("FullAccess,DeleteItem", ("FullAccess", "DeleteItem")),
-        (1, ("FullAccess",)),
-        ([1, 524288], ("FullAccess", "ChangeOwner")),
-        ({"value": [{"value": 1, "Value": "FullAccess"}], "Count": 1}, ("FullAccess",)),
-        ({"#items": [{"#string": "FullAccess", "#value": 1}]}, ("FullAccess",)),
-        ("SomethingNew", ("SomethingNew",)),
-    ],
-)
-def test_lists_and_enumerations_however_they_are_written(written: Any, rights: tuple[str, ...]):
-    (found,) = read_rows({"Identity": "anna", "User": "bob", "AccessRights": written, "CollectedAt": AT})
-    assert found.rights == rights
-    assert (found.deny, found.inherited, found.whole) == (None, None, False)
-
-
-@pytest.mark.parametrize(
-    "lost",
-    [
-        "System.String[]",
-        "System.Collections.ArrayList",
-        "Microsoft.Exchange.Management.RecipientTasks.MailboxRights[]",
-        "Microsoft.Exchange.Data.MultiValuedProperty`1[System.String]",
-    ],
-)
-def test_a_type_in_place_of_the_values_is_said(lost: str):
-    (problem,) = read_rows({"Identity": "anna", "User": "bob", "AccessRights": lost, "CollectedAt": AT})
-    assert (problem.code, problem.records) == ("unparsable", 1)
-    assert lost in problem.found
 
 
 def test_other_values_of_a_row_are_read_though_some_are_lost():
@@ -289,57 +194,6 @@ def test_the_product_is_told_by_what_only_one_of_them_writes():
 
 
 @pytest.mark.parametrize(
-    ("written", "zone", "expected"),
-    [
-        ("2026-11-20T08:00:00Z", None, OBSERVED),
-        ("2026-11-20T09:00:00+01:00", None, OBSERVED),
-        ("/Date(1795161600000)/", None, OBSERVED),
-        ("20.11.2026 09:00:00", "Europe/Berlin", OBSERVED),
-        ("11/20/2026 8:00:00 AM", "UTC", OBSERVED),
-    ],
-)
-def test_when_it_was_collected(written: str, zone: str | None, expected: datetime):
-    context = msgspec.structs.replace(CONTEXT, time_zone=zone)
-    row = {"Identity": "anna", "User": "bob", "AccessRights": "FullAccess", "CollectedAt": written}
-    assert read_rows(row, context=context)[0].observed_at == expected
-
-
-@pytest.mark.parametrize("written", ["20.11.2026 09:00:00", "2026-11-20T08:00:00", "yesterday", "03/04/2026 10:00:00"])
-def test_a_time_that_cannot_be_told_is_not_guessed(written: str):
-    row = {"Identity": "anna", "User": "bob", "AccessRights": "FullAccess", "CollectedAt": written}
-    (problem,) = read_rows(row)
-    assert (problem.code, problem.records) == ("ambiguous", 1)
-    assert "--collected-at" in problem.expected
-
-
-def test_the_user_says_when_for_exports_that_do_not():
-    row = {"Identity": "anna", "User": "bob", "AccessRights": "FullAccess"}
-    (problem,) = read_rows(row)
-    assert problem.code == "ambiguous"
-    context = msgspec.structs.replace(CONTEXT, collected_at=OBSERVED)
-    assert read_rows(row, context=context)[0].observed_at == OBSERVED
-    later = "2026-11-21T00:00:00Z"
-    assert read_rows({**row, "CollectedAt": later}, context=context)[0].observed_at.day == 21  # the row knows better
-
-
-def test_the_order_of_day_and_month_that_the_file_shows_holds_for_its_rows():
-    context = msgspec.structs.replace(CONTEXT, time_zone="UTC")
-    row = {"Identity": "anna", "User": "bob", "AccessRights": "FullAccess", "CollectedAt": "03/04/2026 10:00:00"}
-    (found,) = read_rows(row, context=context, day_first=(("CollectedAt", True),))
-    assert (found.observed_at.month, found.observed_at.day) == (4, 3)
-
-
-def test_objects_of_one_file_are_of_one_time_and_rights_have_their_own():
-    first, second = EXPORTS["Get-Mailbox"]
-    found = read_rows(first, {**second, "CollectedAt": "2026-11-20T09:00:00Z"})
-    assert [problem.code for problem in of(Problem, found)] == ["ambiguous"]
-    assert len(of(Principal, found)) == 1
-    granted, denied = EXPORTS["Get-MailboxPermission"]
-    found = read_rows(granted, {**denied, "CollectedAt": "2026-11-20T09:00:00Z"})
-    assert [right.observed_at.hour for right in found] == [8, 9]
-
-
-@pytest.mark.parametrize(
     ("reference", "scope"),
     [
         ("fabrik.example/Staff/Anna", "mailbox"),
@@ -360,23 +214,6 @@ def test_the_place_of_an_object_tells_its_kind(reference: str, scope: str):
     assert read_rows(row)[0].scope == scope
 
 
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("", ()),
-        ("{}", ()),
-        ("a, b", ("a", "b")),
-        ("{CN=Berg\\, Bob,OU=x,DC=y, CN=Carla,DC=y}", ("CN=Berg\\, Bob,OU=x,DC=y", "CN=Carla,DC=y")),
-        ("x.example/U/Berg, Bob, x.example/U/Carla", ("x.example/U/Berg, Bob", "x.example/U/Carla")),
-        ("SMTP:a@x.example,smtp:b@x.example", ("SMTP:a@x.example", "smtp:b@x.example")),
-        ("a@x.example;b@x.example", ("a@x.example", "b@x.example")),
-        ("one\r\ntwo", ("one", "two")),
-    ],
-)
-def test_values_joined_in_one_text(text: str, parts: tuple[str, ...]):
-    assert items_of(text) == parts
-
-
 def test_names_of_columns_in_any_case_and_rows_of_other_exports():
     row = {"IDENTITY": "anna", "user": "bob", "accessrights": "FullAccess", "COLLECTEDAT": AT}
     assert read_rows(row)[0].trustee == "bob"
@@ -390,35 +227,3 @@ def test_an_export_that_another_one_hides_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(knowledge, "load", lambda *_: msgspec.structs.replace(file, exports=(*file.exports, wider)))
     with pytest.raises(KnowledgeError, match="hides"):
         knowledge.state_exports.__wrapped__()
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=60),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["#string", "Value", "x"]), inner),
-    max_leaves=6,
-)
-
-
-@given(st.sampled_from(sorted(EXPORTS)), st.data())
-def test_whatever_stands_in_a_row_it_is_read_or_said(cmdlet: str, data: st.DataObject):
-    row = dict(data.draw(st.sampled_from(EXPORTS[cmdlet])))
-    for name in data.draw(st.sets(st.sampled_from(sorted(row)), min_size=1, max_size=4)):
-        row[name] = data.draw(VALUES)
-    found = read_rows(row)
-    problems = of(Problem, found)
-    assert sum(problem.records for problem in problems) <= 1
-    assert all(problem.records == 0 for problem in problems) or len(found) == 1
-
-
-@given(st.text(max_size=300))
-def test_any_text_is_split_without_losing_letters(text: str):
-    kept = "".join(split(text)) if text.strip() else ""
-    letters = [c for c in text if c.isalnum()]
-    assert [c for c in kept if c.isalnum()] == letters
-    assert text_of(text) == (text.strip() or None)
-
-
-def test_a_row_of_a_million_values_is_read_quickly(tmp_path: Path):
-    row = {**EXPORTS["Get-Mailbox"][0], "GrantSendOnBehalfTo": [f"fabrik.example/U/{n}" for n in range(200_000)]}
-    (tmp_path / "export.json").write_text(as_json([row]))
-    assert len(of(StatedRight, read_file(tmp_path / "export.json"))) == 200_000

@@ -15,6 +15,7 @@ from tests.directory.written_exports import ANNA, AT, EXPORTS, FOLDER, as_clixml
 from mailwitness.directory.store import load_observations
 from mailwitness.intake.importing import import_paths
 from mailwitness.intake.report import Counts
+from mailwitness.intake.states import DIRECTORY_EXPORTS
 from mailwitness.trail.durable import make_directory
 from mailwitness.trail.verify import verify
 
@@ -45,6 +46,13 @@ CMDLET = [
     },
 ]
 
+MANIFEST = {
+    "CollectionManifest": "Collect-ExchangeEvidence.ps1",
+    "CollectedAt": AT,
+    "ComputerName": "EX01",
+    "Exports": [{"Name": "Get-Mailbox", "File": "Get-Mailbox.xml", "Complete": True, "Count": 2, "Error": None}],
+}
+
 
 @pytest.fixture
 def bring(new_trail):
@@ -63,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
         shutil.copy(FOLDER / f"{cmdlet}.xml", folder)
     (folder / "Search-AdminAuditLog.json").write_text(json.dumps(CMDLET))
     (folder / "directory.ldif").write_text(LDIF)
-    (folder / "manifest.json").write_text('{"CollectionManifest": "Collect-ExchangeEvidence.ps1", "Exports": []}')
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST))
     return folder
 
 
@@ -71,7 +79,7 @@ def test_a_folder_comes_in_with_one_import(bring, folder: Path, new_trail):
     report = bring(folder, collected_at=OBSERVED)
 
     states = sum(len(rows) for rows in EXPORTS.values())
-    assert report.totals == Counts(seen=states + 5, recorded=states + 3, filtered=2, events=1)
+    assert report.totals == Counts(seen=states + 5, recorded=states + 4, filtered=1, events=1)
     observed = load_observations(new_trail.trail.path)
     assert {right.source for right in observed.stated_rights} == {
         *("Get-MailboxPermission", "Get-ADPermission", "Get-RecipientPermission", "Get-MailboxFolderPermission"),
@@ -82,6 +90,9 @@ def test_a_folder_comes_in_with_one_import(bring, folder: Path, new_trail):
     assert {member.group_dn.partition(",")[0] for member in observed.members} == {
         *("CN=Organization Management", "CN=Helpdesk"),
     }
+    (collected,) = [setting for setting in observed.settings if setting.attribute.startswith("collected ")]
+    assert (collected.dn, collected.attribute) == ("EX01", "collected Get-Mailbox")
+    assert json.loads(collected.value) == {"Complete": True, "Count": 2, "File": "Get-Mailbox.xml"}
     by_name = {snapshot.name.rpartition("/")[2]: snapshot for snapshot in observed.snapshots}
     assert {name for name, snapshot in by_name.items() if snapshot.complete} == {
         *("Get-RoleGroupMember.xml", "directory.ldif"),
@@ -98,7 +109,7 @@ def test_every_file_has_its_custody_leaf_and_its_observations_one_more(bring, fo
     taken = imported.statements(new_trail.trail.path)
     observed = imported.statements(new_trail.trail.path, act="directory_observed")
     assert {said["evidence"][0]["sha256"] for said in observed} < {said["evidence"][0]["sha256"] for said in taken}
-    assert len(observed) == len(EXPORTS) + 1
+    assert len(observed) == len(EXPORTS) + 2
     assert {said["person"] for said in observed} == {said["person"] for said in taken}
     assert all(said["evidence"][0]["kept"] for said in observed)
     counts = {said["evidence"][0]["name"].rpartition("/")[2]: said["counts"] for said in taken}
@@ -213,3 +224,10 @@ def test_objects_of_two_times_in_two_parts_of_a_file_are_said(bring, tmp_path: P
     assert {one.observed_at for one in load_observations(new_trail.trail.path).principals} == {OBSERVED}
     assert AT.startswith("2026-11-20")
     assert {one.object_guid for one in load_observations(new_trail.trail.path).principals} == {ANNA}
+
+
+@pytest.mark.parametrize("cmdlet", sorted(EXPORTS))
+def test_a_cmdlets_rows_are_no_directory_export_though_they_have_dns_and_classes(cmdlet: str):
+    rows = [{**row, "DistinguishedName": "CN=x", "ObjectClass": "{top, msExchRole}"} for row in EXPORTS[cmdlet]]
+    head = as_csv(rows).encode()
+    assert not any(module.recognise(head, "export.csv") for module in DIRECTORY_EXPORTS)

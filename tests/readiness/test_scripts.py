@@ -199,7 +199,15 @@ def test_the_columns_added_are_those_that_are_read(name: str):
 
 def test_every_export_that_is_read_is_collected_by_one_of_them():
     collected = {command for name in POWERSHELL for command in commands(name)}
-    assert {export.cmdlet for export in state_exports().exports} <= collected
+    read = {export.cmdlet for export in state_exports().exports if export.reads != "collection"}
+    assert read <= collected
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_collection_says_what_it_is(name: str):
+    source = text_of(name)
+    for word in ("CollectionManifest", "CollectedAt", "ScriptVersion", "Exports"):
+        assert word in source
 
 
 def test_a_list_that_is_empty_is_written_too():

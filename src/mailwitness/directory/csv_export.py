@@ -17,6 +17,7 @@ from mailwitness.event import Place
 from mailwitness.formats import csv_rows
 from mailwitness.formats.csv_rows import BadRow, Row, Table
 from mailwitness.knowledge.directory_objects import directory_objects
+from mailwitness.knowledge.state_exports import export_of_columns
 
 NAME = "directory_csv"
 ORIGIN: Origin = "csv"
@@ -35,7 +36,9 @@ def recognise(head: bytes, name: str) -> bool:
         return False
     columns = [column.casefold() for column in table.columns]
     is_of_recipients = any(column.startswith(_OF_RECIPIENTS) for column in columns)
-    return _dn_column(table) is not None and _CLASS in columns and not is_of_recipients
+    if is_of_recipients or export_of_columns(columns) is not None:  # Exchange's cmdlets write DNs and classes too
+        return False
+    return _dn_column(table) is not None and _CLASS in columns
 
 
 def _dn_column(table: Table) -> int | None:

@@ -2,8 +2,8 @@
 
 Get-MailboxPermission, Get-ADPermission, Get-RecipientPermission, Get-MailboxFolderPermission, Get-Mailbox, Get-User,
 Get-MailboxDatabase, Get-ManagementRoleAssignment, Get-RoleGroupMember, Get-MailboxAuditBypassAssociation,
-Get-AdminAuditLogConfig and Get-OrganizationConfig, as CSV, JSON or CLIXML. Which columns tell which cmdlet is
-knowledge/state_exports.yaml.
+Get-AdminAuditLogConfig and Get-OrganizationConfig, as CSV, JSON or CLIXML, and the manifest of a collection. Which
+columns tell which cmdlet is knowledge/state_exports.yaml.
 
 A row says when it was so by its column CollectedAt (our collection scripts add it, readiness/scripts); without one the
 user says it for the whole import (Context.collected_at); it is never guessed. Other columns the scripts add:
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from mailwitness.directory.model import OWN_TIME, Observation
-from mailwitness.directory.state_exports_objects import database, recipient, role_group_member, settings
+from mailwitness.directory.state_exports_objects import collection, database, recipient, role_group_member, settings
 from mailwitness.directory.state_exports_rights import (
     directory_rights,
     folder_rights,
@@ -28,7 +28,7 @@ from mailwitness.directory.state_exports_rights import (
 from mailwitness.directory.state_exports_values import Row, RowError
 from mailwitness.event import Problem
 from mailwitness.formats.interface import ExportRecord, Record
-from mailwitness.knowledge.state_exports import Rule, StateExport, shapes
+from mailwitness.knowledge.state_exports import Rule, StateExport, export_of_columns
 from mailwitness.sources.interface import Context
 from mailwitness.sources.stamp import unread
 
@@ -43,6 +43,7 @@ _READERS: dict[Rule, _Reader] = {
     "settings": settings,
     "recipient": recipient,
     "database": database,
+    "collection": collection,
 }
 _WHOLE: frozenset[Rule] = frozenset({"role_group_member"})
 """Rules whose rows tell an object with all its members."""
@@ -54,8 +55,7 @@ def export_of(record: Record | ExportRecord) -> StateExport | None:
     """Return which export a row is of, None where it is of none."""
     if not isinstance(record, ExportRecord):
         return None
-    names = frozenset(name.casefold() for name in record.fields)
-    return next((export for has, without, export in shapes() if has <= names and not without & names), None)
+    return export_of_columns(record.fields)
 
 
 class StateExportReader:

@@ -9,6 +9,7 @@ from mailwitness.directory.model import Member, Principal, Setting, StatedRight
 from mailwitness.directory.spelling import parent_of
 from mailwitness.directory.state_exports_rights import product_of
 from mailwitness.directory.state_exports_values import Row, RowError
+from mailwitness.event import canonical
 from mailwitness.knowledge.state_exports import StateExport, kind_of_recipient, state_exports
 from mailwitness.sources.mailbox_reference import mailbox_form, sid_of
 
@@ -156,6 +157,22 @@ def database(row: Row, _export: StateExport, at: datetime, evidence: str) -> Ite
         display_name=row.text("Name"),
         legacy_exchange_dn=row.text("ExchangeLegacyDN"),
     )
+
+
+def collection(row: Row, _export: StateExport, at: datetime, evidence: str) -> Iterator[Setting]:
+    """Yield what a collection asked for, one export each: its window, and whether everything came."""
+    of = row.text("Organization") or row.text("ComputerName") or "collection"
+    for told in row.tables("Exports"):
+        name = told.get("Name")
+        if isinstance(name, str) and name:
+            said = {key: told[key] for key in sorted(told) if key in _OF_A_COLLECTION and told[key] is not None}
+            value = canonical(said).decode()
+            yield Setting(observed_at=at, evidence_sha256=evidence, dn=of, attribute=f"collected {name}", value=value)
+
+
+_OF_A_COLLECTION = frozenset(
+    "Complete Count Error Failed File From NewestRecord OldestRecord Overwritten Sha256 To".split()
+)
 
 
 def _guid(text: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +68,13 @@ class Row:
         """Return the values of a property that can have several; none too where they are lost."""
         found = items_of(self._values.get(name.casefold()))
         return tuple(item for item in found if not self._is_lost(name, item))
+
+    def tables(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the objects in a list under `name`."""
+        found = self._values.get(name.casefold())
+        for each in found if isinstance(found, list) else (found,):
+            if isinstance(each, dict):
+                yield each
 
     def _is_lost(self, name: str, text: str) -> bool:
         if lost_values().fullmatch(text) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
@@ -24,6 +25,7 @@ Rule = Literal[
     "settings",
     "recipient",
     "database",
+    "collection",
 ]
 """How the rows of an export are read."""
 
@@ -95,6 +97,12 @@ def folded(names: tuple[str, ...]) -> frozenset[str]:
 def shapes() -> tuple[tuple[frozenset[str], frozenset[str], StateExport], ...]:
     """Return each export behind the columns it must have and those it must not have, in lower case."""
     return tuple((folded(export.columns), folded(export.without), export) for export in state_exports().exports)
+
+
+def export_of_columns(names: Iterable[str]) -> StateExport | None:
+    """Return which export has columns of these names (any case), None where none has."""
+    columns = frozenset(name.casefold() for name in names)
+    return next((export for has, without, export in shapes() if has <= columns and not without & columns), None)
 
 
 @cache

@@ -377,7 +377,7 @@ try {
     $manifest = @{
         CollectionManifest = 'Collect-ExchangeEvidence.ps1'; ScriptVersion = $ScriptVersion; Product = 'exchange'
         PowerShellVersion = [string]$PSVersionTable.PSVersion; ExchangeServers = $versions; ComputerName = $Computer
-        UserName = [string]$env:USERNAME; StartedAt = (Format-Instant $Began); FinishedAt = (Format-Instant (Get-Date))
+        UserName = [string]$env:USERNAME; CollectedAt = (Format-Instant $Began); StartedAt = (Format-Instant $Began); FinishedAt = (Format-Instant (Get-Date))
         EndDate = (Format-Instant $EndDate); ResultSize = $ResultSize; Folders = $Folders; ViewEntireForest = $forest
         Exports = $Exports; Errors = $Errors
     }

@@ -351,7 +351,7 @@ try {
     $manifest = @{
         CollectionManifest = 'Collect-ExchangeOnlineEvidence.ps1'; ScriptVersion = $ScriptVersion; Product = 'exchange_online'
         PowerShellVersion = [string]$PSVersionTable.PSVersion; Organization = $tenant; ComputerName = [string]$env:COMPUTERNAME
-        UserName = [string]$env:USERNAME; StartedAt = (Format-Instant $Began); FinishedAt = (Format-Instant (Get-Date))
+        UserName = [string]$env:USERNAME; CollectedAt = (Format-Instant $Began); StartedAt = (Format-Instant $Began); FinishedAt = (Format-Instant (Get-Date))
         EndDate = (Format-Instant $EndDate); ResultSize = $ResultSize; Folders = $Folders; Exports = @($Exports); Errors = @($Errors)
     }
     ConvertTo-Json -InputObject $manifest -Depth 4 | Set-Content -Path (Join-Path -Path $Staging -ChildPath 'manifest.json') -Encoding UTF8

@@ -127,7 +127,7 @@ End Sub
 
 Function Manifest()
     Manifest = "{""CollectionManifest"": ""Save-EventLogs2003.vbs"", ""ScriptVersion"": ""1.0"", ""ComputerName"": " & Quoted(computer) & _
-        ", ""StartedAt"": " & Quoted(Instant(began)) & ", ""FinishedAt"": " & Quoted(Instant(UtcNow())) & _
+        ", ""CollectedAt"": " & Quoted(Instant(began)) & ", ""StartedAt"": " & Quoted(Instant(began)) & ", ""FinishedAt"": " & Quoted(Instant(UtcNow())) & _
         ", ""EndDate"": " & Quoted(Instant(began)) & ", ""Exports"": [" & vbCrLf & "  " & exports & vbCrLf & "]}" & vbCrLf
 End Function
 
