@@ -23,9 +23,8 @@ STATEMENT = "statement"  # any other event: it says all there is itself
 
 def role_of(event: dict[str, Any]) -> str:
     """Return what `event` (a row of the events table) can witness."""
-    if role := CMDLET_SOURCES.get(event["source"]):
-        return role
-    if event["source"] == _SAMBA and (role := _of_samba(event)):
+    role = CMDLET_SOURCES.get(event["source"]) or (_of_samba(event) if event["source"] == _SAMBA else None)
+    if role is not None:
         return role
     if event["op_correlation_id"]:
         return DIRECTORY_VALUE

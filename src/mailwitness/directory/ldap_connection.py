@@ -185,7 +185,7 @@ class Connection:
                 remedy="check that it answers there, and that an authority of --ca (or of the system) signed its "
                 "certificate for this name",
             ) from cause
-        except (ldap.UNWILLING_TO_PERFORM, ldap.PROTOCOL_ERROR) as cause:
+        except (ldap.UNWILLING_TO_PERFORM, ldap.PROTOCOL_ERROR, ldap.UNAVAILABLE_CRITICAL_EXTENSION) as cause:
             raise RefusedError(f"{what}: {_reason(cause)}", where=self.server.url) from cause
         except ldap.LDAPError as cause:
             raise DirectoryError(f"{what}: {_reason(cause)}", where=self.server.url) from cause

@@ -158,7 +158,7 @@ def change_item(change: Change) -> dict[str, Any]:
         name: value for name in change.__struct_fields__ if (value := getattr(change, name)) not in (None, (), False)
     }
     item["what"] = f"{change.kind} {change.action}" + (" (refused)" if change.outcome == "failure" else "")
-    item["who"] = short(change.actor_name)
+    item["who"] = short(change.actor_name or change.actor_sid)
     item["target"] = short(change.target)
     item["trustee"] = short(change.trustee_name or change.trustee_sid)
     item["which"] = ", ".join(change.rights)
