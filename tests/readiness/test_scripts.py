@@ -10,9 +10,14 @@ import tree_sitter_powershell
 from tests.conftest import ROOT
 from tree_sitter import Language, Node, Parser
 
+from mailwitness.directory.state_exports import StateExportReader, export_of
+from mailwitness.event import Problem
+from mailwitness.formats.interface import ExportRecord
 from mailwitness.knowledge.state_exports import state_exports
 from mailwitness.readiness.scripts import SCRIPTS, script
+from mailwitness.sources.interface import Context
 
+AT = "2026-11-20T08:00:00.000Z"
 POWERSHELL = tuple(name for name in SCRIPTS if name.endswith(".ps1"))
 ON_PREMISES, ONLINE = POWERSHELL
 VBSCRIPT = "Save-EventLogs2003.vbs"
@@ -210,9 +215,33 @@ def test_a_collection_says_what_it_is(name: str):
         assert word in source
 
 
-def test_a_list_that_is_empty_is_written_too():
-    for name in POWERSHELL:
-        assert "if ($entries.Count -eq 0) { $entries = @(New-Object -TypeName PSObject) }" in text_of(name)
+@pytest.mark.parametrize("name", POWERSHELL)
+def test_a_failure_of_a_cmdlet_is_never_an_empty_list(name: str):
+    """The preference of the script does not reach cmdlets of a session, so each is told to stop."""
+    called = [(node.text or b"").decode() for node in nodes(tree(text_of(name)), "command")]
+    of_exchange = [text for text in called if text.split()[0] in commands(name) - LOCAL - {"wevtutil.exe"}]
+    assert len(of_exchange) >= 15
+    assert [text for text in of_exchange if not re.match(r"\S+ -ErrorAction Stop\b", text)] == []
+
+
+@pytest.mark.parametrize("name", POWERSHELL)
+def test_a_list_that_is_empty_is_written_so_that_it_is_known_by_its_columns(name: str):
+    calls = re.findall(r"Get-Entry -Columns (\$of|@\{[^}]*\})(?: -Names ([^-]+?))? -Read \{\s*(Get-\w+)", text_of(name))
+    assert len(calls) == text_of(name).count("Get-Entry -Columns") >= 4
+    for _, names, cmdlet in calls:
+        given = dict.fromkeys(re.findall(r"'(\w+)'", names)) | {"CollectedAt": AT, "CollectedWhole": True}
+        given |= (
+            {"CollectedObject": "CN=x", "RoleGroup": "x"}
+            if cmdlet == "Get-RoleGroupMember"
+            else {"CollectedObject": "x"}
+        )
+        record = ExportRecord(format="clixml", offset=1, container="clixml", shape=tuple(given), fields=given)
+        export = export_of(record)
+        assert export is not None, cmdlet
+        assert export.cmdlet == cmdlet
+        found = list(StateExportReader(Context("x", "0" * 64)).read(record) or ())
+        assert found
+        assert not [one for one in found if isinstance(one, Problem)]
 
 
 def test_the_unified_audit_log_is_asked_for_page_by_page():

@@ -58,7 +58,7 @@ param(
 
 # Windows PowerShell 2.0 (Exchange 2010) runs this too: no [ordered], no [pscustomobject], no -in, no ConvertTo-Json.
 Set-StrictMode -Version 2.0
-$ErrorActionPreference = 'Stop'
+$ErrorActionPreference = 'Stop' # does not reach cmdlets that come from a session: they are told one by one
 $ScriptVersion = '1.0'
 $Cap = 250000 # most that Search-MailboxAuditLog and Search-AdminAuditLog give at once
 $Commands = @(
@@ -123,10 +123,15 @@ function Add-Column {
 }
 
 function Get-Entry {
-    # The entries of one object, or the word that it has none: the empty list is a finding too
-    param([hashtable]$Columns, [scriptblock]$Read)
+    # The entries of one object, or the word that it has none: the empty list is a finding too. $Names are the
+    # properties by which an export of this cmdlet is known.
+    param([hashtable]$Columns, [string[]]$Names = @(), [scriptblock]$Read)
     $entries = @(& $Read)
-    if ($entries.Count -eq 0) { $entries = @(New-Object -TypeName PSObject) }
+    if ($entries.Count -eq 0) {
+        $row = New-Object -TypeName PSObject
+        foreach ($name in $Names) { Add-Member -InputObject $row -MemberType NoteProperty -Name $name -Value $null }
+        $entries = @($row)
+    }
     $entries | Add-Column -Columns $Columns -Whole
 }
 
@@ -256,56 +261,56 @@ try {
     $databases = @()
     $homes = @{}
     Export-Evidence -Name 'Get-MailboxDatabase' -Needs 'Get-MailboxDatabase' -Read {
-        $script:databases = @(Get-MailboxDatabase)
+        $script:databases = @(Get-MailboxDatabase -ErrorAction Stop)
         foreach ($database in $script:databases) { $script:homes[[string]$database.Name] = [string]$database.DistinguishedName }
         $script:databases | Add-Column
     }
     $mailboxes = @()
     Export-Evidence -Name 'Get-Mailbox' -Needs 'Get-Mailbox' -Read {
-        $script:mailboxes = @(Get-Mailbox -ResultSize $ResultSize)
+        $script:mailboxes = @(Get-Mailbox -ErrorAction Stop -ResultSize $ResultSize)
         $at = Format-Instant (Get-Date) # one time for all: they came in one answer
         foreach ($mailbox in $script:mailboxes) {
             $of = $script:homes[[string]$mailbox.Database]
             $mailbox | Add-Column -Columns @{ CollectedAt = $at; CollectedDatabase = $of }
         }
     }
-    Export-Evidence -Name 'Get-User' -Needs 'Get-User' -Read { Get-User -ResultSize Unlimited | Add-Column }
-    Export-Evidence -Name 'Get-Group' -Needs 'Get-Group' -Read { Get-Group -ResultSize Unlimited | Add-Column }
-    Export-Evidence -Name 'Get-AdminAuditLogConfig' -Needs 'Get-AdminAuditLogConfig' -Read { Get-AdminAuditLogConfig | Add-Column }
-    Export-Evidence -Name 'Get-OrganizationConfig' -Needs 'Get-OrganizationConfig' -Read { Get-OrganizationConfig | Add-Column }
+    Export-Evidence -Name 'Get-User' -Needs 'Get-User' -Read { Get-User -ErrorAction Stop -ResultSize Unlimited | Add-Column }
+    Export-Evidence -Name 'Get-Group' -Needs 'Get-Group' -Read { Get-Group -ErrorAction Stop -ResultSize Unlimited | Add-Column }
+    Export-Evidence -Name 'Get-AdminAuditLogConfig' -Needs 'Get-AdminAuditLogConfig' -Read { Get-AdminAuditLogConfig -ErrorAction Stop | Add-Column }
+    Export-Evidence -Name 'Get-OrganizationConfig' -Needs 'Get-OrganizationConfig' -Read { Get-OrganizationConfig -ErrorAction Stop | Add-Column }
     Export-Evidence -Name 'Get-MailboxAuditBypassAssociation' -Needs 'Get-MailboxAuditBypassAssociation' -Read {
-        Get-MailboxAuditBypassAssociation -ResultSize Unlimited | Add-Column
+        Get-MailboxAuditBypassAssociation -ErrorAction Stop -ResultSize Unlimited | Add-Column
     }
     Export-Evidence -Name 'Get-ManagementRoleAssignment' -Needs 'Get-ManagementRoleAssignment' -Read {
-        Get-ManagementRoleAssignment -GetEffectiveUsers | Add-Column -Whole
+        Get-ManagementRoleAssignment -ErrorAction Stop -GetEffectiveUsers | Add-Column -Whole
     }
     Export-Evidence -Name 'Get-RoleGroupMember' -Needs 'Get-RoleGroup', 'Get-RoleGroupMember' -Read {
         $at = Format-Instant (Get-Date)
-        foreach ($group in @(Get-RoleGroup -ResultSize Unlimited)) {
+        foreach ($group in @(Get-RoleGroup -ErrorAction Stop -ResultSize Unlimited)) {
             $of = @{
                 CollectedAt = $at; RoleGroup = [string]$group.Name; RoleGroupGuid = [string]$group.Guid
                 RoleGroupDistinguishedName = [string]$group.DistinguishedName
             }
-            try { Get-Entry -Columns $of -Read { Get-RoleGroupMember -Identity ([string]$group.Guid) -ResultSize Unlimited } }
+            try { Get-Entry -Columns $of -Read { Get-RoleGroupMember -ErrorAction Stop -Identity ([string]$group.Guid) -ResultSize Unlimited } }
             catch { Add-Failure -Export 'Get-RoleGroupMember' -Of ([string]$group.Name) -ErrorRecord $_ }
         }
     }
     Export-Evidence -Name 'Get-MailboxPermission' -Needs 'Get-MailboxPermission' -Read {
         foreach ($mailbox in $script:mailboxes) {
             $id = [string]$mailbox.Guid
-            try { Get-Entry -Columns @{ CollectedObject = $id } -Read { Get-MailboxPermission -Identity $id } }
+            try { Get-Entry -Columns @{ CollectedObject = $id } -Names 'User', 'AccessRights' -Read { Get-MailboxPermission -ErrorAction Stop -Identity $id } }
             catch { Add-Failure -Export 'Get-MailboxPermission' -Of $id -ErrorRecord $_ }
         }
     }
     Export-Evidence -Name 'Get-ADPermission' -Needs 'Get-ADPermission' -Read {
         $objects = @()
-        foreach ($organization in @(Get-OrganizationConfig)) { $objects += @{ Of = [string]$organization.DistinguishedName; Scope = 'organization' } }
-        foreach ($server in @(Get-ExchangeServer)) { $objects += @{ Of = [string]$server.DistinguishedName; Scope = 'server' } }
+        foreach ($organization in @(Get-OrganizationConfig -ErrorAction Stop)) { $objects += @{ Of = [string]$organization.DistinguishedName; Scope = 'organization' } }
+        foreach ($server in @(Get-ExchangeServer -ErrorAction Stop)) { $objects += @{ Of = [string]$server.DistinguishedName; Scope = 'server' } }
         foreach ($database in $script:databases) { $objects += @{ Of = [string]$database.DistinguishedName; Scope = 'database' } }
         foreach ($mailbox in $script:mailboxes) { $objects += @{ Of = [string]$mailbox.DistinguishedName; Scope = 'mailbox' } }
         foreach ($object in $objects) {
             $of = @{ CollectedObject = $object.Of; CollectedScope = $object.Scope }
-            try { Get-Entry -Columns $of -Read { Get-ADPermission -Identity $object.Of } }
+            try { Get-Entry -Columns $of -Names 'User', 'ExtendedRights' -Read { Get-ADPermission -ErrorAction Stop -Identity $object.Of } }
             catch { Add-Failure -Export 'Get-ADPermission' -Of $object.Of -ErrorRecord $_ }
         }
     }
@@ -314,11 +319,11 @@ try {
             foreach ($mailbox in $script:mailboxes) {
                 $id = [string]$mailbox.Guid
                 try {
-                    foreach ($folder in @(Get-MailboxFolderStatistics -Identity $id)) {
+                    foreach ($folder in @(Get-MailboxFolderStatistics -ErrorAction Stop -Identity $id)) {
                         if ($Folders -eq 'Known' -and $KnownFolders -notcontains [string]$folder.FolderType) { continue }
                         $of = @{ CollectedObject = $id; CollectedFolder = [string]$folder.FolderPath }
                         $folderId = '{0}:{1}' -f $id, $folder.FolderId # names are localised and may hold slashes
-                        Get-Entry -Columns $of -Read { Get-MailboxFolderPermission -Identity $folderId }
+                        Get-Entry -Columns $of -Names 'FolderName', 'User', 'AccessRights' -Read { Get-MailboxFolderPermission -ErrorAction Stop -Identity $folderId }
                     }
                 }
                 catch { Add-Failure -Export 'Get-MailboxFolderPermission' -Of $id -ErrorRecord $_ }
@@ -327,13 +332,13 @@ try {
     }
     Export-Evidence -Name 'Get-MailboxStatistics' -Needs 'Get-MailboxStatistics' -Read {
         foreach ($database in $script:databases) {
-            try { Get-MailboxStatistics -Database ([string]$database.Guid) | Add-Column }
+            try { Get-MailboxStatistics -ErrorAction Stop -Database ([string]$database.Guid) | Add-Column }
             catch { Add-Failure -Export 'Get-MailboxStatistics' -Of ([string]$database.Name) -ErrorRecord $_ }
         }
     }
     Export-Evidence -Name 'Get-LogonStatistics' -Needs 'Get-LogonStatistics' -Read { # Exchange 2010 only
         foreach ($database in $script:databases) {
-            try { Get-LogonStatistics -Database ([string]$database.Guid) | Add-Column }
+            try { Get-LogonStatistics -ErrorAction Stop -Database ([string]$database.Guid) | Add-Column }
             catch { Add-Failure -Export 'Get-LogonStatistics' -Of ([string]$database.Name) -ErrorRecord $_ }
         }
     }
@@ -341,7 +346,7 @@ try {
     Export-Evidence -Name $Log -Needs $Log -Read {
         Search-Window -From (Get-Start $script:Log) -To $EndDate.ToUniversalTime() -Search {
             param($from, $to)
-            Search-AdminAuditLog -StartDate $from -EndDate $to -ResultSize $Cap
+            Search-AdminAuditLog -ErrorAction Stop -StartDate $from -EndDate $to -ResultSize $Cap
         } | Add-Column
     }
     $Log = 'Search-MailboxAuditLog'
@@ -352,13 +357,15 @@ try {
             try {
                 Search-Window -From $from -To $EndDate.ToUniversalTime() -Search {
                     param($from, $to)
-                    Search-MailboxAuditLog -Identity $id -ShowDetails -StartDate $from -EndDate $to -ResultSize $Cap
+                    Search-MailboxAuditLog -ErrorAction Stop -Identity $id -ShowDetails -StartDate $from -EndDate $to -ResultSize $Cap
                 } | Add-Column
             }
             catch { Add-Failure -Export 'Search-MailboxAuditLog' -Of $id -ErrorRecord $_ }
         }
     }
+    $allMailboxes = @($Exports | Where-Object { $_.Name -eq 'Get-Mailbox' -and $_.Complete }).Count -gt 0 -and $ResultSize -eq 'Unlimited'
     foreach ($export in $Exports) {
+        if ($export.Name -eq 'Search-MailboxAuditLog' -and -not $allMailboxes) { $export['Complete'] = $false } # not of all of them
         if ($export.Name -like 'Search-*') {
             $export['From'] = Format-Instant (Get-Start $export.Name)
             $export['To'] = Format-Instant $EndDate
@@ -369,10 +376,10 @@ try {
 
     if (-not $Run.ShouldProcess($OutputDir, 'Move the finished folder in')) { return }
     $forest = $null
-    if (Get-Command -Name Get-ADServerSettings -ErrorAction SilentlyContinue) { $forest = [bool](Get-ADServerSettings).ViewEntireForest }
+    if (Get-Command -Name Get-ADServerSettings -ErrorAction SilentlyContinue) { $forest = [bool](Get-ADServerSettings -ErrorAction Stop).ViewEntireForest }
     $versions = @()
     if (Get-Command -Name Get-ExchangeServer -ErrorAction SilentlyContinue) {
-        $versions = @(Get-ExchangeServer | ForEach-Object { '{0} {1}' -f $_.Name, $_.AdminDisplayVersion })
+        $versions = @(Get-ExchangeServer -ErrorAction Stop | ForEach-Object { '{0} {1}' -f $_.Name, $_.AdminDisplayVersion })
     }
     $manifest = @{
         CollectionManifest = 'Collect-ExchangeEvidence.ps1'; ScriptVersion = $ScriptVersion; Product = 'exchange'

@@ -66,7 +66,7 @@ param(
 )
 
 Set-StrictMode -Version 2.0
-$ErrorActionPreference = 'Stop'
+$ErrorActionPreference = 'Stop' # does not reach cmdlets that come from a session: they are told one by one
 $ScriptVersion = '1.0'
 $Page = 5000 # most that Search-UnifiedAuditLog gives at once
 $Cap = 50000 # most that one of its sessions gives in all
@@ -106,10 +106,15 @@ function Add-Column {
 }
 
 function Get-Entry {
-    # The entries of one object, or the word that it has none: the empty list is a finding too
-    param([hashtable]$Columns, [scriptblock]$Read)
+    # The entries of one object, or the word that it has none: the empty list is a finding too. $Names are the
+    # properties by which an export of this cmdlet is known.
+    param([hashtable]$Columns, [string[]]$Names = @(), [scriptblock]$Read)
     $entries = @(& $Read)
-    if ($entries.Count -eq 0) { $entries = @(New-Object -TypeName PSObject) }
+    if ($entries.Count -eq 0) {
+        $row = New-Object -TypeName PSObject
+        foreach ($name in $Names) { Add-Member -InputObject $row -MemberType NoteProperty -Name $name -Value $null }
+        $entries = @($row)
+    }
     $entries | Add-Column -Columns $Columns -Whole
 }
 
@@ -184,7 +189,7 @@ function Search-Session {
     $script:Announced = 0
     $script:Received = 0
     do {
-        $found = @(Search-UnifiedAuditLog -StartDate $From -EndDate $To -RecordType $RecordType -SessionId $session -SessionCommand ReturnLargeSet -ResultSize $Page)
+        $found = @(Search-UnifiedAuditLog -ErrorAction Stop -StartDate $From -EndDate $To -RecordType $RecordType -SessionId $session -SessionCommand ReturnLargeSet -ResultSize $Page)
         if ($found.Count -gt 0 -and $script:Announced -eq 0) {
             $script:Announced = [int]$found[0].ResultCount
             # The cap itself is suspicious: the service announces no more than it gives.
@@ -276,7 +281,7 @@ Connect-ExchangeOnline @connection
 $WhatIfPreference = $asked
 
 try {
-    $tenant = [string](Get-OrganizationConfig).Name
+    $tenant = [string](Get-OrganizationConfig -ErrorAction Stop).Name
     $safe = $tenant -replace '[^\w.-]', '-'
     $OutputDir = $OutputDir.TrimEnd('\', '/')
     $Writing = "$OutputDir.writing"
@@ -291,42 +296,46 @@ try {
     # Lists first, loops after: a remote session runs one pipeline at a time, so no Exchange cmdlet may feed another.
     $mailboxes = @()
     Export-Evidence -Name 'Get-Mailbox' -Needs 'Get-Mailbox' -Read {
-        $script:mailboxes = @(Get-Mailbox -ResultSize $ResultSize)
+        $script:mailboxes = @(Get-Mailbox -ErrorAction Stop -ResultSize $ResultSize)
         $script:mailboxes | Add-Column
     }
-    Export-Evidence -Name 'Get-User' -Needs 'Get-User' -Read { Get-User -ResultSize Unlimited | Add-Column }
-    Export-Evidence -Name 'Get-Group' -Needs 'Get-Group' -Read { Get-Group -ResultSize Unlimited | Add-Column }
-    Export-Evidence -Name 'Get-AdminAuditLogConfig' -Needs 'Get-AdminAuditLogConfig' -Read { Get-AdminAuditLogConfig | Add-Column }
-    Export-Evidence -Name 'Get-OrganizationConfig' -Needs 'Get-OrganizationConfig' -Read { Get-OrganizationConfig | Add-Column }
+    Export-Evidence -Name 'Get-User' -Needs 'Get-User' -Read { Get-User -ErrorAction Stop -ResultSize Unlimited | Add-Column }
+    Export-Evidence -Name 'Get-Group' -Needs 'Get-Group' -Read { Get-Group -ErrorAction Stop -ResultSize Unlimited | Add-Column }
+    Export-Evidence -Name 'Get-AdminAuditLogConfig' -Needs 'Get-AdminAuditLogConfig' -Read { Get-AdminAuditLogConfig -ErrorAction Stop | Add-Column }
+    Export-Evidence -Name 'Get-OrganizationConfig' -Needs 'Get-OrganizationConfig' -Read { Get-OrganizationConfig -ErrorAction Stop | Add-Column }
     Export-Evidence -Name 'Get-MailboxAuditBypassAssociation' -Needs 'Get-MailboxAuditBypassAssociation' -Read {
-        Get-MailboxAuditBypassAssociation -ResultSize Unlimited | Add-Column
+        Get-MailboxAuditBypassAssociation -ErrorAction Stop -ResultSize Unlimited | Add-Column
     }
     Export-Evidence -Name 'Get-ManagementRoleAssignment' -Needs 'Get-ManagementRoleAssignment' -Read {
-        Get-ManagementRoleAssignment -GetEffectiveUsers | Add-Column -Whole
+        Get-ManagementRoleAssignment -ErrorAction Stop -GetEffectiveUsers | Add-Column -Whole
     }
     Export-Evidence -Name 'Get-RoleGroupMember' -Needs 'Get-RoleGroup', 'Get-RoleGroupMember' -Read {
         $at = Format-Instant (Get-Date)
-        foreach ($group in @(Get-RoleGroup -ResultSize Unlimited)) {
+        foreach ($group in @(Get-RoleGroup -ErrorAction Stop -ResultSize Unlimited)) {
             $of = @{
                 CollectedAt = $at; RoleGroup = [string]$group.Name; RoleGroupGuid = [string]$group.Guid
                 RoleGroupDistinguishedName = [string]$group.DistinguishedName
             }
-            try { Get-Entry -Columns $of -Read { Get-RoleGroupMember -Identity ([string]$group.Guid) -ResultSize Unlimited } }
+            try { Get-Entry -Columns $of -Read { Get-RoleGroupMember -ErrorAction Stop -Identity ([string]$group.Guid) -ResultSize Unlimited } }
             catch { Add-Failure -Export 'Get-RoleGroupMember' -Of ([string]$group.Name) -ErrorRecord $_ }
         }
     }
-    foreach ($cmdlet in @('Get-MailboxPermission', 'Get-RecipientPermission')) {
-        Export-Evidence -Name $cmdlet -Needs $cmdlet -Read {
-            foreach ($mailbox in $script:mailboxes) {
-                $id = [string]$mailbox.Guid
-                try {
-                    Get-Entry -Columns @{ CollectedObject = $id } -Read {
-                        if ($cmdlet -eq 'Get-MailboxPermission') { Get-MailboxPermission -Identity $id }
-                        else { Get-RecipientPermission -Identity $id -ResultSize Unlimited }
-                    }
+    Export-Evidence -Name 'Get-MailboxPermission' -Needs 'Get-MailboxPermission' -Read {
+        foreach ($mailbox in $script:mailboxes) {
+            $id = [string]$mailbox.Guid
+            try { Get-Entry -Columns @{ CollectedObject = $id } -Names 'User', 'AccessRights' -Read { Get-MailboxPermission -ErrorAction Stop -Identity $id } }
+            catch { Add-Failure -Export 'Get-MailboxPermission' -Of $id -ErrorRecord $_ }
+        }
+    }
+    Export-Evidence -Name 'Get-RecipientPermission' -Needs 'Get-RecipientPermission' -Read {
+        foreach ($mailbox in $script:mailboxes) {
+            $id = [string]$mailbox.Guid
+            try {
+                Get-Entry -Columns @{ CollectedObject = $id } -Names 'Trustee', 'AccessRights' -Read {
+                    Get-RecipientPermission -ErrorAction Stop -Identity $id -ResultSize Unlimited
                 }
-                catch { Add-Failure -Export $cmdlet -Of $id -ErrorRecord $_ }
             }
+            catch { Add-Failure -Export 'Get-RecipientPermission' -Of $id -ErrorRecord $_ }
         }
     }
     if ($Folders -ne 'None') {
@@ -334,11 +343,11 @@ try {
             foreach ($mailbox in $script:mailboxes) {
                 $id = [string]$mailbox.Guid
                 try {
-                    foreach ($folder in @(Get-MailboxFolderStatistics -Identity $id)) {
+                    foreach ($folder in @(Get-MailboxFolderStatistics -ErrorAction Stop -Identity $id)) {
                         if ($Folders -eq 'Known' -and $KnownFolders -notcontains [string]$folder.FolderType) { continue }
                         $of = @{ CollectedObject = $id; CollectedFolder = [string]$folder.FolderPath }
                         $folderId = '{0}:{1}' -f $id, $folder.FolderId # names are localised and may hold slashes
-                        Get-Entry -Columns $of -Read { Get-MailboxFolderPermission -Identity $folderId }
+                        Get-Entry -Columns $of -Names 'FolderName', 'User', 'AccessRights' -Read { Get-MailboxFolderPermission -ErrorAction Stop -Identity $folderId }
                     }
                 }
                 catch { Add-Failure -Export 'Get-MailboxFolderPermission' -Of $id -ErrorRecord $_ }
