@@ -231,3 +231,19 @@ def test_a_cmdlets_rows_are_no_directory_export_though_they_have_dns_and_classes
     rows = [{**row, "DistinguishedName": "CN=x", "ObjectClass": "{top, msExchRole}"} for row in EXPORTS[cmdlet]]
     head = as_csv(rows).encode()
     assert not any(module.recognise(head, "export.csv") for module in DIRECTORY_EXPORTS)
+
+
+def test_an_import_cut_off_between_the_tables_and_the_custody_leaf_is_completed(bring, folder: Path, new_trail):
+    path = folder / "Get-MailboxPermission.xml"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mailwitness.intake.importing.statement", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            bring(path)
+    assert imported.statements(new_trail.trail.path) == []
+
+    report = bring(path)
+
+    assert (report.totals.recorded, report.totals.duplicates) == (0, 2)
+    assert len(imported.statements(new_trail.trail.path)) == 1
+    assert len(load_observations(new_trail.trail.path).stated_rights) == 2
+    assert not verify(new_trail.trail.path, deep=True).findings
