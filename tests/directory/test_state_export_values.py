@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,25 @@ def test_a_row_of_a_million_values_is_read_quickly(tmp_path: Path):
     row = {**EXPORTS["Get-Mailbox"][0], "GrantSendOnBehalfTo": [f"fabrik.example/U/{n}" for n in range(200_000)]}
     (tmp_path / "export.json").write_text(as_json([row]))
     assert len(of(StatedRight, read_file(tmp_path / "export.json"))) == 200_000
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"Identity": "a:" * 500_000},
+        {"Identity": "CN=" + "\\," * 500_000},
+        {"AccessRights": "System." + "[" * 1_000_000},
+        {"AccessRights": "{" * 500_000 + "}" * 500_000},
+        {"User": "NT:" * 300_000},
+        {"AccessRights": "9" * 100_000, "ExtendedRights": ""},
+        {"CollectedAt": "1" * 1_000_000},
+    ],
+    ids=["colons", "escapes", "type", "braces", "user", "mask", "time"],
+)
+@pytest.mark.parametrize("cmdlet", ["Get-MailboxPermission", "Get-MailboxFolderPermission", "Get-ADPermission"])
+def test_a_hostile_value_is_read_or_said_in_no_time(cmdlet: str, hostile: Row):
+    row = {**EXPORTS[cmdlet][0], **hostile}
+    began = time.process_time()
+    found = read_rows(row)
+    assert len(found) >= 1
+    assert time.process_time() - began < 5
