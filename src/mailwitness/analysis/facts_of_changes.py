@@ -49,7 +49,16 @@ class FactsOfChanges:
         """Take in one change; a refused act altered nothing."""
         read = self._readers.get(change.kind)
         if read is not None and change.outcome != "failure":
-            read(change, act, end_of(change))
+            read(change, act, self._end(change))
+
+    def _end(self, change: Change) -> End:
+        """Return who made the change; records that tell only a SID get the name it had then."""
+        end = end_of(change)
+        if end.by is not None or end.by_sid is None:
+            return end
+        names = (self.identities.thing(n) for n in self.identities.resolve(end.by_sid, "sid", end.at).things[:1])
+        by = next((name for thing in names for name in thing.names("account", micros(change.occurred_at))), None)
+        return msgspec.structs.replace(end, by=by)
 
     def target(self, change: Change) -> Resolution:
         """Return what the change altered, by its surest name."""

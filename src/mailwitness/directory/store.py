@@ -28,7 +28,7 @@ from mailwitness.directory.problems import Problems
 from mailwitness.directory.rows import DESCRIPTOR_BYTES, OBSERVED, Rows
 from mailwitness.directory.tables import DirectoryTables, TableFile, read_file, read_observations
 from mailwitness.errors import EvidenceError, TrailError
-from mailwitness.event import instant
+from mailwitness.event import canonical, instant
 from mailwitness.knowledge.guids import Guids, NamedGuid, guids
 from mailwitness.trail.evidence import EvidenceStore, Taken
 from mailwitness.trail.layout import Trail
@@ -241,7 +241,7 @@ def record_file(
 def _line(observation: Observation) -> bytes:
     fields = msgspec.to_builtins(observation)
     said = {name: value for name, value in fields.items() if name not in ("observed_at", "evidence_sha256")}
-    return orjson.dumps({"table": type(observation).__name__} | said, option=orjson.OPT_SORT_KEYS) + b"\n"
+    return canonical({"table": type(observation).__name__} | said) + b"\n"
 
 
 def record(

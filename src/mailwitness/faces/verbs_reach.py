@@ -192,7 +192,7 @@ def explanation_item(explanation: Explanation, coverage: Coverage) -> dict[str, 
 
 def _of_way(way: Way) -> dict[str, Any]:
     last = way.steps[-1] if len(way.steps) == 1 else max(way.steps, key=lambda step: _since(step.since))
-    return {"path": " > ".join(way.path), "since": _when(last.since), "by": short(last.since.by)}
+    return {"path": " > ".join(way.path), "since": _when(last.since), "by": short(last.since.by or last.since.by_sid)}
 
 
 def _since(end: End) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from mailwitness.event import ActorKind, Event, Problem, content_event_id
@@ -199,12 +199,13 @@ class _Reading:
         }
 
     def _change(self) -> Iterator[Fields]:
-        operation, dn = self._body.get("operation"), _text(self._body, "dn")
+        operation, dn = _text(self._body, "operation"), _text(self._body, "dn")
         if operation not in _OPERATIONS or dn is None:
             self._note("operation Add, Modify or Delete, and dn", (operation, dn), 1)
             return
         base = self._actor() | self._outcome() | {"object_dn": dn}
-        written = self._body.get("attributes") or {}
+        written = self._body.get("attributes")
+        written = {} if written is None else written  # a deletion has none
         if not isinstance(written, dict):
             self._note("attributes by name", written, 1)
             return
@@ -241,18 +242,19 @@ class _Reading:
         if is_new and attribute is _UNKNOWN:
             return  # what the object was made with: its creation is told
         for action in actions:
-            verb = action.get("action") if isinstance(action, dict) else None
-            if verb not in _ACTIONS:
+            verb = _text(action, "action") if isinstance(action, dict) else None
+            if verb is None or verb not in _ACTIONS:
                 self._note(f"add, delete or replace of {name[:100]}", action)
                 continue
             values = self._values(name, attribute, action)
             operation = _text(self._body, "transactionId") if is_new or verb != "replace" else None
-            for fields in _written(name, attribute, "add" if is_new else str(verb), values):
+            for fields in _written(name, attribute, "add" if is_new else verb, values):
                 yield fields | {"op_correlation_id": operation}
 
     def _values(self, name: str, attribute: Attribute, action: Fields) -> list[Value]:
         found = []
-        for each in action.get("values") or []:
+        values = action.get("values")
+        for each in values if isinstance(values, list) else []:
             one = value(each, descriptor=attribute.holds == "descriptor") if isinstance(each, dict) else None
             if one is None or one.fault is not None:
                 self._note(f"a value of {name[:100]}", each if one is None else one.fault)
@@ -301,8 +303,10 @@ def _class_of(written: Fields) -> str | None:
     """Return the most special class an object was made with: the last one."""
     found = next((v for name, v in written.items() if name.casefold() == "objectclass"), None)
     actions = found.get("actions") if isinstance(found, dict) else None
-    values: Iterable[Any] = actions[0].get("values") or [] if actions and isinstance(actions[0], dict) else []
-    names = [each["value"] for each in values if isinstance(each, dict) and isinstance(each.get("value"), str)]
+    first = actions[0] if isinstance(actions, list) and actions else None
+    values = first.get("values") if isinstance(first, dict) else None
+    listed = values if isinstance(values, list) else []
+    names = [each["value"] for each in listed if isinstance(each, dict) and isinstance(each.get("value"), str)]
     return names[-1] if names else None
 
 

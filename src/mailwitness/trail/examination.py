@@ -59,6 +59,8 @@ class Examination:
         """What the first leaf states."""
         self.evidence: dict[str, tuple[int, int]] = {}
         """The leaves that refer to each evidence file or long value."""
+        self.tables: dict[str, tuple[str, int, int]] = {}
+        """Files of the directory's tables that a custody leaf names: SHA-256, size, and that leaf."""
         self.kept: dict[str, int] = {}
         """Evidence that a custody leaf says is kept, and that leaf."""
         self._progress = progress

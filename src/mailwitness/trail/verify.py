@@ -17,6 +17,7 @@ from mailwitness.trail.layout import Trail
 from mailwitness.trail.note import NOTE_LIMIT, VerifierKey, parse_verifier_key
 from mailwitness.trail.settings import Settings, load_settings
 from mailwitness.trail.verdict import State, Verdict
+from mailwitness.trail.verify_directory import check_directory
 from mailwitness.trail.verify_evidence import check_evidence
 from mailwitness.trail.verify_rows import check_rows, check_settings
 from mailwitness.trail.verify_seals import check_seals
@@ -52,6 +53,7 @@ def verify(
     check_settings(run, settings)
     check_seals(run)
     check_tree(run, signed)
+    check_directory(run)
     check_evidence(run)
     if checkpoint is not None:
         _check_kept(run, checkpoint, _key_of(settings, own), settings)

@@ -227,6 +227,8 @@ def _read_own(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64
         if isinstance(statement, dict):
             if number == 0:
                 run.created = statement
+            for file in statement.get("files") or []:
+                run.tables[file["name"]] = (file["sha256"], file["size"], number)
             for item in statement.get("evidence") or []:
                 _refer_evidence(run, number, item)
     return sealed
