@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.analysis.rows import access, notice, row, value
 
 from mailwitness.analysis.acts import SAME_HOST, SAME_OBJECT, assemble
+from mailwitness.analysis.descriptor_change import describe
 
 
 def nothing(_act) -> None:
@@ -154,6 +155,43 @@ def test_a_cmdlet_that_names_the_mailbox_otherwise_joins_only_where_one_write_ca
     assert act.remarks
     two = assemble([cmdlet(0, "aberg"), write(1, "{a}", "1"), write(2, "{b}", "2")], nothing)
     assert len(two) == 3
+
+
+def test_the_trustee_s_sid_tells_two_writes_of_one_moment_apart():
+    def cmdlet(alias, trustee):
+        return row(
+            0,
+            kind="permission",
+            action="granted",
+            source="exchange_cmdlets",
+            computer="ex1.fabrik.example",
+            through_server="dc1.fabrik.example",
+            mailbox_ref=alias,
+            rights=["FullAccess"],
+            actor_name="fabrik.example/Users/Eve",
+            trustee_name=trustee,
+        )
+
+    def write(operation, guid, sid):
+        return value(
+            0.5,
+            operation,
+            after=f"O:PSG:PSD:(A;CI;CC;;;{sid})",
+            attribute="msExchMailboxSecurityDescriptor",
+            object_guid=guid,
+            actor_kind="computer",
+            actor_name="FABRIK\\EX1$",
+        )
+
+    taught = row(-900, kind="account", action="enabled", trustee_name="FABRIK\\kim", trustee_sid="S-1-5-21-1-2-3-9")
+    events = [
+        taught,
+        cmdlet("aberg", "FABRIK\\kim"),
+        write("{a}", "1", "S-1-5-21-1-2-3-9"),
+        write("{b}", "2", "S-1-5-21-1-2-3-8"),
+    ]
+    joined = [act for act in assemble(events, describe) if act.remarks]
+    assert [act.main["object_guid"] for act in joined] == ["1"]
 
 
 _EVENTS = st.lists(

@@ -52,7 +52,8 @@ def join_commands(people: list[Act], acts: list[Act], window: timedelta) -> list
         window=window,
         fits=lambda row, act: _seen_by(by_main[id(row)], act),
     )
-    left = _join_by_server([by_main[id(row)] for row in left], directory)
+    known = _sids_of_accounts(row for act in (*people, *acts) for row in told(act))
+    left = _join_by_server([by_main[id(row)] for row in left], directory, known)
     for act in directory:
         act.joined = [pair for role, row in act.joined for pair in _records(role, row, by_main)]
     return [by_main[id(row)] for row in left]
@@ -117,7 +118,17 @@ def _seen_by(person: Act, act: Act) -> bool:
     return _rights_meet(person.main, act) and all(_trustees_meet(row, act) for row in rows)
 
 
-def _join_by_server(people: list[Act], directory: list[Act]) -> list[Row]:
+def _sids_of_accounts(rows: Iterable[Row]) -> dict[str, set[str]]:
+    """Return the SIDs that the records themselves give each account (DOMAIN and name, casefolded)."""
+    known: dict[str, set[str]] = {}
+    for row in rows:
+        for name, sid in ((row["actor_name"], row["actor_sid"]), (row["trustee_name"], row["trustee_sid"])):
+            if name and sid and "\\" in name:
+                known.setdefault(name.casefold(), set()).add(sid)
+    return known
+
+
+def _join_by_server(people: list[Act], directory: list[Act], known: dict[str, set[str]]) -> list[Row]:
     """Join what names could not: the write of a server's own account through the command's domain controller.
 
     Only where each is the other's one candidate within a window: with two of either, time proves nothing. Narrow
@@ -128,17 +139,19 @@ def _join_by_server(people: list[Act], directory: list[Act]) -> list[Row]:
         for act in directory:
             if act.main["actor_kind"] == "computer" and act.role == DIRECTORY_VALUE and "command" not in act.roles():
                 writes.setdefault(_slice(act, window), []).append(act)
-        people = _join_within(window, people, writes)
+        people = _join_within(window, people, writes, known)
     return [person.main for person in people]
 
 
-def _join_within(window: timedelta, people: list[Act], writes: dict[int, list[Act]]) -> list[Act]:
+def _join_within(
+    window: timedelta, people: list[Act], writes: dict[int, list[Act]], known: dict[str, set[str]]
+) -> list[Act]:
     candidates: list[list[Act]] = []
     claims: dict[int, int] = {}
     for person in people:
         at = _slice(person, window)
         near = [act for part in (at - 1, at, at + 1) for act in writes.get(part, ())]
-        found = [act for act in near if _may_be_one(person, act, window)]
+        found = [act for act in near if _may_be_one(person, act, window) and _sids_meet(person, act, known)]
         candidates.append(found)
         for act in found:
             claims[id(act)] = claims.get(id(act), 0) + 1
@@ -155,6 +168,13 @@ def _join_within(window: timedelta, people: list[Act], writes: dict[int, list[Ac
 def _may_be_one(person: Act, act: Act, window: timedelta) -> bool:
     close = abs(person.main["occurred_at"] - act.main["occurred_at"]) <= window
     return close and person.main["kind"] == act.main["kind"] and _seen_by(person, act)
+
+
+def _sids_meet(person: Act, act: Act, known: dict[str, set[str]]) -> bool:
+    """Whether the trustee a command names by account can be the one the directory names by SID."""
+    theirs = {d.trustee_sid for d in act.differences if d.trustee_sid}
+    sids = [known.get((row["trustee_name"] or "").casefold(), set()) for row in told(person)]
+    return not theirs or all(not mine or mine & theirs for mine in sids)
 
 
 def _slice(act: Act, window: timedelta) -> int:
