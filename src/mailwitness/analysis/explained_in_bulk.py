@@ -67,17 +67,39 @@ def unexplained(engine: Engine, standing: Standing, filters: Filters) -> Tally:
     """Return which accesses by another than the owner had no way open for certain."""
     bulk = _Bulk(engine, standing)
     bulk.name()
-    quiet = None if filters.noise else True
-    accesses = bulk.keep("bulk_accesses", since=filters.since, until=filters.until, quiet=quiet)
-    pairs = bulk.keep("bulk_pairs")
-    bulk.describe(pairs)
+    asked = {"since": filters.since, "until": filters.until, "quiet": None if filters.noise else True}
+    bulk.describe(bulk.keep("bulk_pairs", **asked))
     bulk.keep("bulk_candidates")
     refused = engine.table(load_query(SQL, "bulk_refused"))
     union = engine.table(load_query(SQL, "bulk_open"))
     engine.register("bulk_open", pa.concat_tables([union.cast(_OPEN), bulk.by_order(refused)]))
-    engine.register("bulk_folders", engine.table(load_query(SQL, "bulk_folder_ways")))
-    found = engine.table(load_query(SQL, "bulk_unexplained"))
-    return Tally(accesses.num_rows, found.column("event_id").to_pylist())
+    (found,) = engine.rows(load_query(SQL, "bulk_unexplained"), **asked)
+    folders = bulk.folders()
+    left = [said for said in map(_Said.of, found["unexplained"] or ()) if not said.had_folder(folders)]
+    return Tally(found["accesses"], [said.event_id for said in left])
+
+
+FolderWays = dict[tuple[int, int, str], list[tuple[str, int, int]]]
+"""The folders a pair had a right on, each with when."""
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """One access without a way to the whole mailbox."""
+
+    event_id: str
+    pair: tuple[int, int, str]
+    at: int
+    folder: str
+
+    @classmethod
+    def of(cls, text: str) -> _Said:
+        event_id, actor, mailbox, asked, at, folder = text.split("|", 5)
+        return cls(event_id, (int(actor), int(mailbox), asked), int(at), folder)
+
+    def had_folder(self, ways: FolderWays) -> bool:
+        return any(
+            since <= self.at < until and self.folder in ("", folder) for folder, since, until in ways.get(self.pair, ())
+        )
 
 
 class _Bulk:
@@ -91,6 +113,14 @@ class _Bulk:
         table = self.engine.table(load_query(SQL, name), **parameters)
         self.engine.register(name, table)
         return table
+
+    def folders(self) -> FolderWays:
+        """Return the rights on single folders."""
+        found: FolderWays = {}
+        for row in self.engine.rows(load_query(SQL, "bulk_folders")):
+            key = (row["actor"], row["mailbox"], row["asked"])
+            found.setdefault(key, []).append((row["folder"], row["since"], row["until"]))
+        return found
 
     def name(self) -> None:
         """Make known whom each reference meant, and when."""

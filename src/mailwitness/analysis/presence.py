@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -153,6 +154,13 @@ class _History:
             self.runs.append(self.open)
             self.open = None
         return self.runs
+
+
+@lru_cache(maxsize=4_096)
+def _since_before(seen_at: int, evidence: tuple[str, ...]) -> Run:
+    """Return the interval of what stood before the trail: the same for all that one snapshot was the first to show."""
+    began = End(at=None, how="before_trail", seen_at=moment(seen_at), evidence_sha256=evidence)
+    return Run(BEGINNING, STILL, BEGINNING, STILL, began)
 
 
 def _joined(acts: list[tuple[int, End]]) -> End:

@@ -8,9 +8,9 @@ cannot decide between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -45,6 +45,7 @@ _SHOWN: tuple[NameForm, ...] = (
 )
 
 
+Key = TypeVar("Key", bound=Hashable)
 _RELATIVE = {
     str(rid): name
     for aliases in (DOMAIN_ALIASES, ROOT_ALIASES)
@@ -113,9 +114,9 @@ class Identities:
     def __init__(self, sightings: Iterable[Sighting]) -> None:
         """Tell things apart by GUID and SID first, then give each other sighting to the thing its names mean."""
         self._things: list[Thing] = []
-        self._by_name: dict[tuple[NameForm, str], dict[int, None]] = {}
-        self._by_bare: dict[str, dict[int, None]] = {}
-        self._by_short: dict[str, dict[int, None]] = {}
+        self._by_name: dict[tuple[NameForm, str], tuple[int, ...]] = {}
+        self._by_bare: dict[str, tuple[int, ...]] = {}
+        self._by_short: dict[str, tuple[int, ...]] = {}
         self._stale: set[int] = set()
         lasting, passing = _apart(sightings)
         for number, sighting in _by_identity(lasting):
@@ -125,6 +126,8 @@ class Identities:
         for sighting in sorted(passing, key=lambda s: (-_weight(s), s.first)):
             self._note(self._owner(sighting), sighting)
         self._settle()
+        for thing in self._things:
+            thing.seen = {}  # the spans say it all, in a fraction of the memory
 
     def __len__(self) -> int:
         """Return how many things there are."""
@@ -143,7 +146,7 @@ class Identities:
         moment = micros(at) if isinstance(at, datetime) else at
         found: dict[int, int] = {}
         for other in _forms_like(form):
-            self._gather(found, self._by_name.get((other, folded(other, reference)), {}), other, reference, moment)
+            self._gather(found, self._by_name.get((other, folded(other, reference)), ()), other, reference, moment)
         bare = reference.strip().casefold()
         if not found and form in ("display_name", "account", "alias", "typed"):
             self._gather_bare(found, bare.rsplit("\\", 1)[-1] if form == "account" else bare, moment)
@@ -202,7 +205,7 @@ class Identities:
             found[number] = max(fit, found.get(number, 0))
 
     def _gather_bare(self, found: dict[int, int], bare: str, at: int | None) -> None:
-        for number in self._by_bare.get(bare, {}):
+        for number in self._by_bare.get(bare, ()):
             fits = [
                 _rank(span, at)
                 for form in _BARE
@@ -213,7 +216,7 @@ class Identities:
 
     def _by_leading_name(self, short: str, at: int | None) -> Resolution:
         found: dict[int, int] = {}
-        for number in self._by_short.get(short, {}):
+        for number in self._by_short.get(short, ()):
             found[number] = max(
                 _rank(span, at)
                 for spans in self._things[number].spans.values()
@@ -233,7 +236,7 @@ class Identities:
                 found: dict[int, int] = {}
                 at = micros(sighting.first)
                 for other in _forms_like(form):
-                    self._gather(found, self._by_name.get((other, folded(other, value)), {}), other, value, at)
+                    self._gather(found, self._by_name.get((other, folded(other, value)), ()), other, value, at)
                 best = _best(found).one if found else None
                 if best is not None:
                     return self._things[best]
@@ -259,11 +262,11 @@ class Identities:
             self._index(thing, "canonical", canonical)
 
     def _index(self, thing: Thing, form: NameForm, value: str) -> None:
-        self._by_name.setdefault((form, folded(form, value)), {})[thing.number] = None
+        _put(self._by_name, (form, folded(form, value)), thing.number)
         if form in _BARE:
-            self._by_bare.setdefault(folded(form, value).rsplit("\\", 1)[-1], {})[thing.number] = None
+            _put(self._by_bare, folded(form, value).rsplit("\\", 1)[-1], thing.number)
         if form not in _FOR_EVER and form != "mailbox_guid":
-            self._by_short.setdefault(called(value).casefold(), {})[thing.number] = None
+            _put(self._by_short, called(value).casefold(), thing.number)
         self._stale.add(thing.number)
 
     def _settle(self) -> None:
@@ -271,6 +274,12 @@ class Identities:
             thing = self._things[number]
             thing.spans = {form: spans_of(form, seen) for form, seen in thing.seen.items()}
         self._stale.clear()
+
+
+def _put(index: dict[Key, tuple[int, ...]], key: Key, number: int) -> None:
+    known = index.get(key, ())
+    if number not in known:
+        index[key] = (*known, number)
 
 
 def _everywhere(sid: str) -> str:

@@ -1,12 +1,30 @@
--- question: which accesses had no way open at their time?
--- columns: event_id
-SELECT a.event_id
-FROM bulk_accesses AS a
+-- question: how many accesses by another than the owner were there, and which had no way open at their time?
+-- columns: accesses, unexplained (a list of texts: event_id|actor|mailbox|asked|at|folder; -1 for nobody known)
+WITH asked AS (
+  SELECT event_id, occurred_at, mailbox_ref, actor_kind,
+         CASE WHEN action = 'logon' THEN '' ELSE coalesce(lower(folder), '') END AS folder,
+         CASE WHEN actor_kind = 'application' THEN coalesce(app_id, actor_sid, actor_name)
+              ELSE coalesce(actor_sid, actor_name) END AS who,
+         CASE WHEN action IN ('send_as', 'send_on_behalf', 'export', 'search') THEN action ELSE 'open' END AS asked
+  FROM events
+  WHERE kind = 'access' AND outcome <> 'failure'
+    AND coalesce(scope, 'mailbox') IN ('mailbox', 'folder', 'database')
+    AND (coalesce(logon_type, '') <> 'owner' OR actor_kind IN ('application', 'service', 'system'))
+    AND occurred_at >= $since  -- when since
+    AND occurred_at < $until   -- when until
+    AND noise IS NULL          -- when quiet
+)
+SELECT count(*) AS accesses,
+       array_agg(concat_ws('|', a.event_id, coalesce(p.thing, -1), coalesce(m.thing, -1), a.asked,
+                           epoch_us(a.occurred_at), a.folder)) FILTER (WHERE o.actor IS NULL) AS unexplained
+FROM asked AS a
+LEFT JOIN bulk_meant AS p
+  ON p.role = 'actor' AND p.reference = a.who
+ AND epoch_us(a.occurred_at) >= p.since AND epoch_us(a.occurred_at) < p.until
+LEFT JOIN bulk_meant AS m
+  ON m.role = 'mailbox' AND m.reference = a.mailbox_ref
+ AND epoch_us(a.occurred_at) >= m.since AND epoch_us(a.occurred_at) < m.until
 LEFT JOIN bulk_open AS o
-  ON o.actor = a.actor AND o.mailbox = a.mailbox AND o.asked = a.asked AND a.at >= o.since AND a.at < o.until
-WHERE o.actor IS NULL
-  AND NOT EXISTS (
-    SELECT 1 FROM bulk_folders AS f
-    WHERE f.actor = a.actor AND f.mailbox = a.mailbox AND f.asked = a.asked AND a.at >= f.since AND a.at < f.until
-      AND (a.folder IS NULL OR a.folder = f.folder)
-  )
+  ON o.actor = p.thing AND o.mailbox = m.thing AND o.asked = a.asked
+ AND epoch_us(a.occurred_at) >= o.since AND epoch_us(a.occurred_at) < o.until
+WHERE p.thing IS DISTINCT FROM m.thing OR p.thing IS NULL OR a.actor_kind IN ('application', 'service', 'system')
