@@ -235,7 +235,8 @@ def in_bulk(standing: Standing, users: Snapshots, accesses: int) -> tuple[float,
         tally = unexplained(engine, standing, Filters())
         took, worked = time.perf_counter() - began, time.process_time() - worked
     print(
-        f"  {worked:.1f} s of processor time; {tally.accesses:,} accesses, {len(pairs):,} grants, {len(tally.unexplained):,} unexplained"
+        f"  {tally.accesses:,} accesses, {len(pairs):,} grants, {len(tally.unexplained):,} unexplained; "
+        f"{worked:.1f} s of processor time"
     )
     return took, len(tally.unexplained)
 
@@ -252,7 +253,8 @@ def main() -> None:
     loading, worked = time.perf_counter() - began, time.process_time() - worked
     users.principals, users.members, users.descriptors = [], [], []
     print(
-        f"read: {len(standing.facts.entries):,} entries, {len(standing.facts.links):,} links in {loading:.1f} s ({worked:.1f} s busy)"
+        f"read: {len(standing.facts.entries):,} entries, {len(standing.facts.links):,} links "
+        f"in {loading:.1f} s ({worked:.1f} s of processor time)"
     )
     for name, what, numbers in (
         ("who-can-open", who_can_open, list(range(0, users.mailboxes, users.mailboxes // 200))),

@@ -16,7 +16,7 @@ import msgspec
 from mailwitness.analysis.accesses import accesses
 from mailwitness.analysis.filters import Filters
 from mailwitness.analysis.reach import ways_in
-from mailwitness.analysis.right_entry import EXPORT, OPEN, READ_FOLDER, SEARCH, SEND_AS, SEND_ON_BEHALF
+from mailwitness.analysis.right_entry import EXPORT, OPEN, READ_FOLDER, SEARCH, SEND_AS, SEND_ON_BEHALF, Entry
 from mailwitness.analysis.standing import Standing, Written, moments_of_entries
 from mailwitness.analysis.way import Step, Way
 from mailwitness.directory.clock import micros
@@ -173,24 +173,26 @@ class Explainer:
         if not mailbox.things:
             said.append("the mailbox is known by this access alone")
         for box in mailbox.things[:1]:
-            own = standing.on.get(box, ())
+            own = standing.on.get(box, [])
             for kind, name in (
                 ("mailbox", "the mailbox's own rights"),
                 ("directory", "rights on its directory object"),
             ):
-                known = [entry for entry in own if entry.kind == kind]
-                said.append(f"{name}: {f'{len(known)} entries' if known else 'never seen'}")
-            home, _known = standing.home(box, at)
-            above = [home, *standing.above(home, at)] if home is not None else []
-            seen = sum(len(standing.on.get(thing, ())) for thing in above)
-            said.append(f"database, server and organization: {f'{seen} entries' if seen else 'never seen'}")
+                said.append(_in_force(name, [entry for entry in own if entry.kind == kind], at))
+            above = [entry for thing in standing.chain(box, at) for entry in standing.on.get(thing, ())]
+            said.append(_in_force("units, database, server and organization", above, at))
         for one in actor.things[:1]:
             groups = len(standing.token(one, at)) - 1 - len(standing.everybody)
             said.append(f"groups of the account: {groups}")
-        said.append(f"roles and application permissions: {len(standing.everywhere)}")
+        said.append(_in_force("roles, application permissions and set-up's rights", standing.everywhere, at))
         if not standing.facts.looked_at:
             said.append("no directory snapshot: rights that stood before the trail began may be missing")
         return said
+
+
+def _in_force(name: str, entries: list[Entry], at: int) -> str:
+    count = sum(entry.holds(at) for entry in entries)
+    return f"{name}: {f'{count} entries in force' if entries else 'never seen'}"
 
 
 def _doubt(actor: Resolution, mailbox: Resolution) -> str:
