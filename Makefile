@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-SYSTEM_PACKAGES := samba samba-ad-provision samba-dsdb-modules python3-samba ldb-tools ldap-utils openssl strace
+SYSTEM_PACKAGES := samba samba-ad-provision samba-dsdb-modules python3-samba ldb-tools ldap-utils openssl strace \
+  krb5-user libsasl2-modules-gssapi-mit
+# What python-ldap is built with.
+LDAP_PACKAGES := gcc libldap2-dev libsasl2-dev libkrb5-dev
 
 .PHONY: demo test check format docs setup setup-dev system-packages lock benchmark fault fuzz soak clean
 
@@ -28,7 +31,7 @@ docs: setup-dev
 	$(BIN)/python -m tests.faces.readme
 
 setup: $(VENV)/.core
-setup-dev: $(VENV)/.dev
+setup-dev: $(VENV)/.dev $(VENV)/.directory
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mailwitness needs Python 3.11 or newer; say which with: make PYTHON=python3.12"; exit 1; }
@@ -48,6 +51,16 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/uv
 	$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@ $(VENV)/.core
 
+# The extra `directory`. python-ldap is built from source: its headers are installed as root; elsewhere, where they are
+# missing, the tests that read a directory skip and name the packages.
+$(VENV)/.directory: requirements/directory.lock | $(VENV)/.dev
+	@if [ ! -e /usr/include/ldap.h ] || [ ! -e /usr/include/sasl/sasl.h ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(LDAP_PACKAGES); fi; fi
+	@if [ -e /usr/include/ldap.h ] && [ -e /usr/include/sasl/sasl.h ]; then \
+	  $(BIN)/python -m uv pip install -q --python $(BIN)/python --require-hashes -r requirements/directory.lock && touch $@; \
+	  else echo "python-ldap is not built: its headers are missing ($(LDAP_PACKAGES))"; fi
+
 # As root the packages that real parts of the tests need are installed; otherwise those tests skip and name them.
 system-packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -56,6 +69,7 @@ system-packages:
 lock: setup-dev
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements/core.lock
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml --group dev -o requirements/dev.lock
+	echo "python-ldap>=3.4.8" | $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header - -o requirements/directory.lock
 
 benchmark: setup-dev
 	$(BIN)/python benchmarks/import_security_log.py

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tests.directory.python_ldap import ldap
+
+# isort: split
+
 import csv
 import io
 import json
@@ -11,7 +15,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
-import ldap
 import pytest
 from ldap.controls import LDAPControl
 from tests.directory.lab import GROUPS, MAILBOXES

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from tests.directory.python_ldap import ldap
+
+# isort: split
+
 import hashlib
 import subprocess
 
-import ldap
 import pyarrow as pa
 import pytest
 from ldap.controls import LDAPControl

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import ldap
+from tests.directory.python_ldap import ldap
+
+# isort: split
+
 import pytest
 from tests.directory.lab import MAILBOXES, ticket
 

@@ -23,9 +23,9 @@ from mailwitness.knowledge.directory_objects import Below, directory_objects
 
 Progress = Callable[[int], None]
 """Is called with the number of objects read so far."""
-_SCHEMA = ("objectClass", "lDAPDisplayName", "schemaIDGUID", "attributeSecurityGUID")
-_RIGHTS = ("objectClass", "cn", "rightsGuid", "validAccesses")
-_DOMAINS = ("objectClass", "nCName", "nETBIOSName")
+SCHEMA = ("objectClass", "lDAPDisplayName", "schemaIDGUID", "attributeSecurityGUID")
+RIGHTS = ("objectClass", "cn", "rightsGuid", "validAccesses")
+DOMAINS = ("objectClass", "nCName", "nETBIOSName")
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -136,10 +136,10 @@ class Reading:
         """Read what names other things: domains, schema, extended rights."""
         schema = directory_objects().schema
         configuration = self.root.configuration
-        self._search(f"CN=Partitions,{configuration}", "(nETBIOSName=*)", _DOMAINS)
+        self._search(f"CN=Partitions,{configuration}", "(nETBIOSName=*)", DOMAINS)
         classes = f"(|(objectClass={schema.attribute_class})(objectClass={schema.class_class}))"
-        self._search(self.root.schema, classes, _SCHEMA)
-        self._search(f"CN=Extended-Rights,{configuration}", f"(objectClass={schema.right_class})", _RIGHTS)
+        self._search(self.root.schema, classes, SCHEMA)
+        self._search(f"CN=Extended-Rights,{configuration}", f"(objectClass={schema.right_class})", RIGHTS)
 
     def _search(self, base: str, search: str, attributes: Sequence[str]) -> None:
         for page in self.connection.pages(base, search, attributes):
