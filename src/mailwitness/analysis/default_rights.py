@@ -25,8 +25,8 @@ def default_entries(gathering: Gathering, sources: Iterable[str]) -> list[Entry]
     """
     versions = {_VERSIONS.get(source, _LATER) for source in sources} or {_LATER}
     if any(
-        history.looks and gathering.identities.thing(target).kind in ("organization", "server")
-        for (target, _), history in gathering.lists.items()
+        (history.looks or history.sights) and gathering.identities.thing(target).kind in ("organization", "server")
+        for (target, *_), history in gathering.lists.items()
     ):
         return []
     organization = gathering.identities.ensure("the organization", "typed")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import msgspec
 
-from mailwitness.analysis.right_entry import bit_of, bits_of, membership_bits
+from mailwitness.analysis.right_entry import ON_CONFIGURATION, bit_of, bits_of, membership_bits
 from mailwitness.descriptors.ace import CONTAINER_INHERIT, INHERIT_ONLY, Ace
 from mailwitness.descriptors.descriptor import DACL_PROTECTED, Descriptor, Reading
 from mailwitness.descriptors.naming import name_of_ace
 from mailwitness.descriptors.sddl import write_ace
 from mailwitness.descriptors.sid import ALIASES
 from mailwitness.knowledge.guids import Guids, guids
-from mailwitness.knowledge.rights import ContextName, context_of, mailbox_rights, rights
+from mailwitness.knowledge.rights import ContextName, MailboxRight, context_of, mailbox_rights, rights
 
 SELF = ALIASES["PS"]
 CREATORS = frozenset({ALIASES["CO"], ALIASES["CG"]})
@@ -143,26 +143,48 @@ def _is_canonical(descriptor: Descriptor) -> bool:
     return explicit == sorted(explicit) and [i for i, _ in order] == sorted(i for i, _ in order)
 
 
-def delta_atom(context: ContextName, word: str, trustee: str, *, allows: bool) -> Atom | None:
-    """Return the atom that a cmdlet's word for a right stands for, None where it does not matter for mailboxes.
+def atom_of_words(where: Where, words: Iterable[str], trustee: str, *, allows: bool) -> Atom | None:
+    """Return the atom that a cmdlet's words for rights stand for, None where none of them matters for mailboxes.
 
     FullAccess and its like stand in the mailbox's own list; the others on the directory object, and reach what is
     below it (Add-ADPermission inherits to all unless told otherwise).
     """
-    bits = _bits_of_word(context, word)
-    if not bits:
+    told = [(word, bits) for word in words if (bits := _bits_of_word(where, word))]
+    if not told:
         return None
-    passes = context == "directory"
-    return Atom(trustee, allows, bits, word, is_own=True, is_passed_on=passes, inherited=False)
-
-
-def _bits_of_word(context: ContextName, word: str) -> int:
     bits = 0
+    for _word, each in told:
+        bits |= each
+    passes = where.context == "directory"
+    names = ", ".join(word for word, _ in told)
+    return Atom(trustee, allows, bits, names, is_own=True, is_passed_on=passes, inherited=False)
+
+
+@lru_cache(maxsize=4_096)
+def _bits_of_word(where: Where, word: str) -> int:
+    """Return the questions that a word for a right answers, where it stands."""
+    bits, key = 0, word.casefold()
     for right in rights().mailbox_relevant:
-        if right.context == context and (right.name.casefold() == word.casefold() or _is_whole(context, word)):
-            bits |= bit_of("open" if right.of == "open" else right.name)
+        if right.context != where.context or not _says(key, right):
+            continue
+        if where.on_configuration and right.of not in ("open", "send") and right.name not in ON_CONFIGURATION:
+            continue
+        if right.of != "open":
+            bits |= bit_of(right.name)
+        elif where.context == "mailbox" or where.on_configuration or key == right.name.casefold():
+            bits |= bit_of("open")
+    if where.on_group and key in ("writeproperty", "writeproperty(member)", "genericall", "self(self-membership)"):
+        bits |= bit_of("WriteProperty(member)")
     return bits
 
 
-def _is_whole(context: ContextName, word: str) -> bool:
-    return context == "directory" and word.casefold() == "genericall"
+def _says(key: str, right: MailboxRight) -> bool:
+    """Return whether a word in lower case says `right`, by its name or by one that includes it."""
+    if key in (right.name.casefold(), "genericall" if right.context == "directory" else ""):
+        return True
+    if right.extended_right is not None:
+        return key in ("allextendedrights", right.extended_right.casefold())
+    if right.attribute is not None:
+        sets = {f"writeproperty({name.casefold()})" for name in guids().sets(right.attribute)}
+        return key in {"writeproperty", "genericwrite", *sets}
+    return False

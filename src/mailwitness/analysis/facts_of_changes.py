@@ -8,7 +8,7 @@ import msgspec
 
 from mailwitness.analysis.change import Act, Change
 from mailwitness.analysis.descriptor_change import NOTHING
-from mailwitness.analysis.descriptor_entries import delta_atom, state_of
+from mailwitness.analysis.descriptor_entries import atom_of_words, state_of
 from mailwitness.analysis.facts_of_directory import BITS_OF_OPENS, role_rights
 from mailwitness.analysis.gathering import Gathering, Single
 from mailwitness.analysis.list_history import Look, Touch
@@ -27,6 +27,8 @@ from mailwitness.knowledge.rights import ContextName, rights
 _MAILBOX_DESCRIPTOR, _OBJECT_DESCRIPTOR = "msexchmailboxsecuritydescriptor", "ntsecuritydescriptor"
 _MASTER, _HOME = frozenset({"msexchmasteraccountsid", "linkedmasteraccount"}), "homemdb"
 _CONTEXTS: dict[str, ContextName] = {_MAILBOX_DESCRIPTOR: "mailbox", _OBJECT_DESCRIPTOR: "directory"}
+_CLOUD = "unified_audit"
+"""The source whose cmdlets ran in Exchange Online."""
 _GIVEN = frozenset({"granted", "assigned", "added"})
 _TAKEN = frozenset({"revoked", "removed"})
 
@@ -93,7 +95,7 @@ class FactsOfChanges:
         elif (change.attribute or "").casefold() in _MASTER:
             self._owner(change, change.trustee_sid, change.trustee_name, end)
         else:
-            self._words(change, end)
+            self._words(change, act, end)
 
     def _descriptor(self, change: Change, act: Act, context: ContextName, end: End) -> None:
         for target in self.target(change).things[:1]:
@@ -127,23 +129,26 @@ class FactsOfChanges:
         for target in self.target(change).things[:1]:
             self.gathering.list_of(target, context).blind.append((micros(change.occurred_at), end))
 
-    def _words(self, change: Change, end: End) -> None:
+    def _words(self, change: Change, act: Act, end: End) -> None:
         """Note what a cmdlet's words say was given or taken, where no record shows the list itself."""
         is_deny = change.action == "denied" or (change.attribute or "").casefold() == "deny"
         given = change.action in ("granted", "denied")
         if not given and change.action not in _TAKEN and not is_deny:
             return
-        at = micros(change.occurred_at)
+        at, cloud = micros(change.occurred_at), act.main["source"] == _CLOUD
         for target in self.target(change).things:
             if (change.attribute or "").casefold() == "resetdefault":
-                self.gathering.list_of(target, "mailbox").resets.append((at, end))
+                self.gathering.list_of(target, "mailbox", cloud=cloud).resets.append((at, end))
             self.gathering.kept.mailboxes[target] = None
+            trustee = self._trustee_text(change)
             for word in change.rights:
                 context = context_of_word(word, change.scope)
-                trustee = self._trustee_text(change)
-                atom = delta_atom(context, word, trustee, allows=not is_deny) if context and trustee else None
-                if context and atom is not None:
-                    self.gathering.list_of(target, context).touches.append(Touch(at, atom, given, end))
+                if context is None or trustee is None:
+                    continue
+                where = self.gathering.where(target, context)
+                atom = atom_of_words(where, (word,), trustee, allows=not is_deny)
+                if atom is not None:
+                    self.gathering.list_of(target, context, cloud=cloud).touches.append(Touch(at, atom, given, end))
 
     def _trustee_text(self, change: Change) -> str | None:
         """Return the trustee as lists know it: by SID if the name has one."""
@@ -222,7 +227,8 @@ class FactsOfChanges:
                 application_permission(word) if app or change.object_class != "ManagementRoleAssignment" else None
             )
             for thing in trustee.things[:1]:
-                found = list(role_rights(self.gathering, word, thing, assignment))
+                product = "exchange_online" if act.main["source"] == _CLOUD else None
+                found = list(role_rights(self.gathering, word, thing, assignment, product))
                 if permission is not None:
                     organization = self.identities.ensure("the organization", "typed")
                     bit = bit_of(BITS_OF_OPENS[permission.opens])

@@ -186,8 +186,10 @@ class FactsOfDirectory:
                     self.gathering.single(right, at, end, stands=evidence in evidences, is_act=False)
 
 
-def role_rights(gathering: Gathering, role: str, trustee: int | None, assignment: str | None) -> Iterator[Single]:
-    """Yield the right that an assignment of `role` gives, if it opens mailboxes."""
+def role_rights(
+    gathering: Gathering, role: str, trustee: int | None, assignment: str | None, product: str | None = None
+) -> Iterator[Single]:
+    """Yield the right that an assignment of `role` gives, if it opens mailboxes; `product` may refuse it one day."""
     known = role_named(role)
     if known is None or trustee is None:
         return
@@ -199,6 +201,7 @@ def role_rights(gathering: Gathering, role: str, trustee: int | None, assignment
         bit_of(BITS_OF_OPENS[known.opens]),
         known.name,
         assignment=(assignment or "").casefold() or None,
+        product=product,
         is_everywhere=True,
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from mailwitness.analysis.descriptor_entries import Where
-from mailwitness.analysis.list_history import ListHistory
+from mailwitness.analysis.list_history import ListHistory, Sight
 from mailwitness.analysis.presence import End, Point, Run, runs_of
 from mailwitness.analysis.right_entry import Entry, Kind
 from mailwitness.analysis.standing import Facts, Held, Unexplained, Written
@@ -16,6 +19,7 @@ from mailwitness.directory.clock import BEGINNING, micros
 from mailwitness.directory.closure import Link
 from mailwitness.directory.identity import Identities
 from mailwitness.directory.spelling import domain_of, form_of
+from mailwitness.knowledge.exchange_roles import role_named
 from mailwitness.knowledge.guids import Guids
 from mailwitness.knowledge.rights import ContextName
 from mailwitness.knowledge.well_known_sids import well_known_name
@@ -33,6 +37,7 @@ class Single(NamedTuple):
     right: str
     folder: str | None = None
     assignment: str | None = None
+    product: str | None = None
     is_everywhere: bool = False
     candidates: tuple[int, ...] = ()
 
@@ -44,7 +49,8 @@ class Gathering:
         """Begin with nothing; `known` are the GUIDs of the directory's own schema."""
         self.identities = identities
         self.known = known
-        self.lists: dict[tuple[int, ContextName], ListHistory] = {}
+        self.lists: dict[tuple[int, ContextName, bool], ListHistory] = {}
+        self._sights: list[tuple[int, ContextName, Sight]] = []
         self.singles: dict[Single, list[Point]] = {}
         self.members: dict[tuple[int, int], list[Point]] = {}
         self.members_blind: dict[int, list[tuple[int, End]]] = {}
@@ -53,10 +59,20 @@ class Gathering:
         self._standing_on: dict[tuple[Kind, int], list[Single]] = {}
         self._domains: dict[str, Domain] = {}
 
-    def list_of(self, target: int, context: ContextName) -> ListHistory:
-        """Return the list of rights of a thing, begun now if nothing was known of it."""
+    def list_of(self, target: int, context: ContextName, *, cloud: bool = False) -> ListHistory:
+        """Return the list of rights of a thing, begun now if nothing was known of it.
+
+        A mailbox in Exchange Online has its list there; what stands on its object on premises is another one.
+        """
         kind: Kind = context
-        return self.lists.setdefault((target, context), ListHistory(target, kind))
+        return self.lists.setdefault((target, context, cloud), ListHistory(target, kind))
+
+    def sight(self, target: int, context: ContextName, sight: Sight, *, cloud: bool | None) -> None:
+        """Note what an export shows of a list; None: nothing tells whether of the one in the cloud."""
+        if cloud is None:
+            self._sights.append((target, context, sight))
+        else:
+            self.list_of(target, context, cloud=cloud).sights.append(sight)
 
     def single(self, right: Single, at: datetime, end: End, *, stands: bool, is_act: bool) -> None:
         """Note a right that stands alone: given or taken away by an act, or seen."""
@@ -115,11 +131,13 @@ class Gathering:
     def facts(self) -> Facts:
         """Return everything as intervals."""
         facts = self.kept
-        for (target, context), history in self.lists.items():
+        for target, context, sight in self._sights:
+            self.list_of(target, context, cloud=(target, context, True) in self.lists).sights.append(sight)
+        for (target, context, _cloud), history in self.lists.items():
             self._list_facts(target, context, history, facts)
         for right, points in self.singles.items():
             runs, lost = runs_of(points)
-            facts.entries += [_entry(right, run) for run in runs]
+            facts.entries += [entry for run in runs for entry in _entries(right, run)]
             facts.unwitnessed += [Unexplained("right", right.target, right.trustee, right.right, c) for c in lost]
         for (member, group), points in self.members.items():
             runs, lost = runs_of(points, self.members_blind.get(group, ()))
@@ -145,11 +163,23 @@ class Gathering:
         if written:
             facts.written.setdefault(target, []).extend(written)
         if context == "directory" and (protection := history.protection()):
-            facts.protection[target] = protection
+            facts.protection.setdefault(target, []).extend(protection)
 
 
-def _entry(right: Single, run: Run) -> Entry:
-    return Entry(
+def _entries(right: Single, run: Run) -> Iterator[Entry]:
+    """Yield the entry of one interval, cut off where the product refuses the right.
+
+    An assignment made after that day shows by its success that the product did not refuse it there.
+    """
+    known = role_named(right.right) if right.kind == "role" and right.product else None
+    day = known.valid_until.get(right.product or "") if known else None
+    if day is not None:
+        retired = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        at = micros(retired)
+        if run.since < at < run.until:
+            end = End(at=retired, how="retired")
+            run = msgspec.structs.replace(run, until=at, latest=at, ended=end)
+    yield Entry(
         target=right.target,
         kind=right.kind,
         trustee=right.trustee,

@@ -35,13 +35,23 @@ class Touch(msgspec.Struct, frozen=True):
     end: End
 
 
+class Sight(msgspec.Struct, frozen=True):
+    """Entries of a list that an export shows at one time, by names; a `whole` one shows that there were no others."""
+
+    at: int
+    atoms: tuple[Atom, ...]
+    whole: bool
+    end: End
+
+
 class ListHistory(msgspec.Struct):
-    """What is known of one list: looks, touches, acts that wrote it without telling what, and acts that emptied it."""
+    """What is known of one list: looks, sights, touches, acts that wrote it untold, and acts that emptied it."""
 
     target: int
     kind: Kind
     looks: list[Look] = []
     touches: list[Touch] = []
+    sights: list[Sight] = []
     blind: list[tuple[int, End]] = []
     resets: list[tuple[int, End]] = []
 
@@ -84,29 +94,33 @@ class ListHistory(msgspec.Struct):
         return [(at, next((look for look in seen if look >= at), STILL), end) for at, end in self.blind]
 
     def _points(self, looks: list[Look], ranks: dict[Atom, tuple[int, int, str]]) -> dict[Atom, list[Point]]:
-        touched = [(self._known(touch, ranks), touch) for touch in sorted(self.touches, key=lambda t: t.at)]
-        atoms = dict.fromkeys([*ranks, *(atom for atom, _ in touched)])
+        touched = [(self._known(touch.atom, ranks), touch) for touch in sorted(self.touches, key=lambda t: t.at)]
+        seen = [({self._known(atom, ranks) for atom in sight.atoms}, sight) for sight in self.sights]
+        atoms = dict.fromkeys([*ranks, *(atom for atom, _ in touched), *(atom for known, _ in seen for atom in known)])
         points: dict[Atom, list[Point]] = {atom: [] for atom in atoms}
         for look in looks:
             for atom in atoms:
                 points[atom].extend(_points_of(look, atom))
         for atom, touch in touched:
             points[atom].append(Point(touch.at, touch.given, is_act=True, end=touch.end))
+        for known, sight in seen:
+            for atom in atoms:
+                if atom in known or (sight.whole and not atom.inherited):
+                    points[atom].append(Point(sight.at, atom in known, is_act=False, end=sight.end))
         for at, end in self.resets:
-            for atom, known in points.items():
+            for atom, of_atom in points.items():
                 if atom.allows and not atom.inherited:
-                    known.append(Point(at, stands=False, is_act=True, end=end))
+                    of_atom.append(Point(at, stands=False, is_act=True, end=end))
         return points
 
-    def _known(self, touch: Touch, ranks: dict[Atom, tuple[int, int, str]]) -> Atom:
-        """Return the entry of the looks that the touch is about: a cmdlet's word and an entry are one right."""
-        mine = touch.atom
+    def _known(self, mine: Atom, ranks: dict[Atom, tuple[int, int, str]]) -> Atom:
+        """Return the entry of the looks that a cmdlet's words are about: they and the entry are one right."""
         same = [
             atom
             for atom in ranks
             if (atom.trustee, atom.allows) == (mine.trustee, mine.allows)
             and atom.bits & mine.bits == mine.bits
-            and not atom.inherited
+            and atom.inherited == mine.inherited
         ]
         return min(same, key=lambda atom: atom.bits.bit_count(), default=mine)
 

@@ -17,9 +17,10 @@ import msgspec
 
 from mailwitness.directory.clock import BEGINNING, STILL, moment
 
-Way = Literal["event", "written", "snapshot", "before_trail", "default"]
+Way = Literal["event", "written", "snapshot", "before_trail", "default", "retired"]
 """How an end of an interval is known: an event tells it; an event tells that it was written but not what; only that
-two snapshots differ; it stood before anything on record; set-up gives it and nothing on record says otherwise."""
+two snapshots differ; it stood before anything on record; set-up gives it and nothing on record says otherwise; the
+product refuses it from then on."""
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -131,12 +131,12 @@ def bits_of(
         if right.of == "open":
             if context == "mailbox" or on_configuration or object_type is not None:
                 bits |= bit_of(OPEN)
-        elif not on_configuration or right.name in _ON_CONFIGURATION:
+        elif not on_configuration or right.name in ON_CONFIGURATION:
             bits |= bit_of(right.name)
     return bits
 
 
-_ON_CONFIGURATION = frozenset({"SendAs", "WriteDacl", "WriteOwner"})
+ON_CONFIGURATION = frozenset({"SendAs", "WriteDacl", "WriteOwner"})
 """What besides Receive-As matters of an entry on a database, a server or the organization: it stands on no account."""
 
 

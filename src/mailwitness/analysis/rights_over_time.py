@@ -15,6 +15,7 @@ from mailwitness.analysis.default_rights import default_entries
 from mailwitness.analysis.descriptor_change import describe
 from mailwitness.analysis.facts_of_changes import FactsOfChanges
 from mailwitness.analysis.facts_of_directory import FactsOfDirectory
+from mailwitness.analysis.facts_of_exports import FactsOfExports
 from mailwitness.analysis.gathering import Gathering
 from mailwitness.analysis.sightings import of_acts, of_events, of_principals, of_well_known
 from mailwitness.analysis.standing import Standing
@@ -33,6 +34,7 @@ def rights_over_time(engine: Engine, observations: Observations | None = None) -
     gathering = Gathering(identities)
     if observations is not None:
         FactsOfDirectory(gathering, observations).gather()
+        FactsOfExports(gathering, observations).gather()
     seen = Seen.in_rows(rows)
     of_changes = FactsOfChanges(gathering)
     for act in acts:

@@ -49,6 +49,7 @@ _FIELDS: tuple[tuple[NameForm, str], ...] = (
     ("guid", "object_guid"),
     ("sid", "sid"),
     ("dn", "dn"),
+    ("canonical", "canonical_name"),
     ("account", "account"),
     ("upn", "upn"),
     ("display_name", "display_name"),

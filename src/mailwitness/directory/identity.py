@@ -329,6 +329,7 @@ def _by_identity(sightings: list[Sighting]) -> Iterable[tuple[int, Sighting]]:
         guid, sid = _lasting(sighting)
         if guid and sid:
             owners.setdefault(sid, {})[guid] = None
+    _pair_by_name(sightings, owners)
     numbers: dict[str, int] = {}
     for sighting in sightings:
         guid, sid = _lasting(sighting)
@@ -339,6 +340,33 @@ def _by_identity(sightings: list[Sighting]) -> Iterable[tuple[int, Sighting]]:
             keys = [guid or ""]
         for key in keys:
             yield numbers.setdefault(key, len(numbers)), sighting
+
+
+def _pair_by_name(sightings: list[Sighting], owners: dict[str, dict[str, None]]) -> None:
+    """Find the GUID of SIDs seen with none: exports give a GUID and addresses, records a SID and an address.
+
+    Only where a deciding name is that of one SID without a GUID and of one GUID without a SID: then they are one thing.
+    """
+    with_sid = {guid for guids in owners.values() for guid in guids}
+    sids: dict[tuple[NameForm, str], set[str]] = {}
+    guids: dict[tuple[NameForm, str], set[str]] = {}
+    for sighting in sightings:
+        guid, sid = _lasting(sighting)
+        for form, value in sighting.names if (guid is None) != (sid is None) else ():
+            if form in _DECIDING:
+                key: tuple[NameForm, str] = ("smtp" if form == "upn" else form, folded(form, value))
+                if guid is not None and guid not in with_sid:
+                    guids.setdefault(key, set()).add(guid)
+                elif sid is not None and sid not in owners:
+                    sids.setdefault(key, set()).add(sid)
+    pairs: dict[str, set[str]] = {}
+    for name, mine in sids.items():
+        theirs = guids.get(name, set())
+        if len(mine) == 1 and len(theirs) == 1:
+            pairs.setdefault(next(iter(mine)), set()).update(theirs)
+    for sid, found in pairs.items():
+        if len(found) == 1:
+            owners[sid] = dict.fromkeys(found)
 
 
 def _lasting(sighting: Sighting) -> tuple[str | None, str | None]:
