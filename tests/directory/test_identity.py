@@ -137,6 +137,25 @@ def test_an_address_is_gone_where_all_are_told_without_it():
     assert known.resolve("shared@fab.example", at=day(25)).one == known.resolve(EVE).one
 
 
+def test_a_domain_written_in_another_way_is_no_renaming():
+    known = Identities(
+        [seen(0, ("guid", ANNA), ("account", "FAB\\aberg")), seen(9, ("guid", ANNA), ("account", "fab.example\\aberg"))]
+    )
+    for name in ("FAB\\aberg", "fab.example\\aberg", "aberg"):
+        for at in (None, day(0), day(20)):
+            assert (known.resolve(name, at=at).one, known.resolve(name, at=at).how) == (0, "name")
+
+
+def test_an_export_without_sids_and_records_without_guids_meet_by_an_address():
+    known = Identities(
+        [
+            seen(0, ("sid", "S-1-5-21-1-2-3-1104"), ("upn", "aberg@fab.example")),
+            seen(9, ("guid", ANNA), ("smtp", "aberg@fab.example"), ("account", "aberg")),
+        ]
+    )
+    assert known.resolve("S-1-5-21-1-2-3-1104").one == known.resolve("FAB\\aberg").one == known.resolve(ANNA).one
+
+
 def test_what_is_unknown_is_nobody_until_it_is_ensured():
     known = Identities([])
     assert known.resolve("S-1-5-21-9-9-9-1000").things == ()

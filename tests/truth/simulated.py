@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +32,12 @@ def simulated(shared: Path, generation: str, seed: int) -> Simulated:
         if not (folder / "made").exists():
             simulate(folder / "e", seed=seed, mailboxes=30, days=30, generation=generation, max_records=3_000)
             made = create_trail(folder / "trail", organization="simulated", key_dir=folder / "keys")
-            import_paths(folder / "trail", [folder / "e"], key_path=made.key_path, time_zone="UTC")
+            end = max(datetime.fromisoformat(row["at"]) for row in _truth(folder))  # the state stands at the end
+            import_paths(folder / "trail", [folder / "e"], key_path=made.key_path, time_zone="UTC", collected_at=end)
             (folder / "made").touch()
-    truth = [json.loads(line) for line in (folder / "e" / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
-    return Simulated(folder / "e", folder / "trail", truth)
+    return Simulated(folder / "e", folder / "trail", _truth(folder))
+
+
+def _truth(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "e" / "truth.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]

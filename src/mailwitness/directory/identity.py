@@ -17,7 +17,7 @@ import msgspec
 from mailwitness.descriptors.sid import DOMAIN_ALIASES, ROOT_ALIASES
 from mailwitness.directory.clock import BEGINNING, STILL, micros
 from mailwitness.directory.name_spans import Seen, Span, spans_of
-from mailwitness.directory.spelling import NameForm, called, canonical_of, folded, form_of
+from mailwitness.directory.spelling import NameForm, called, canonical_of, folded, form_of, identity_of
 from mailwitness.knowledge.well_known_sids import well_known_name
 
 How = Literal["name", "short_name", "former_name", "unknown"]
@@ -192,13 +192,13 @@ class Identities:
     def _gather(
         self, found: dict[int, int], numbers: Iterable[int], form: NameForm, reference: str, at: int | None
     ) -> None:
-        wanted = folded(form, reference)
+        wanted = identity_of(form, reference)
         for number in numbers:
             fit = max(
                 (
                     _rank(span, at)
                     for span in self._things[number].spans.get(form, ())
-                    if folded(form, span.value) == wanted
+                    if identity_of(form, span.value) == wanted
                 ),
                 default=0,
             )
