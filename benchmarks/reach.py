@@ -56,6 +56,8 @@ class Snapshots:
         self.snapshots = [Snapshot(observed_at=AT, evidence_sha256=EVIDENCE, complete=True)]
         self.guids = guids()
         self.settings: list[Any] = []
+        self.stated_rights: list[Any] = []
+        self.role_assignments: list[Any] = []
         self.principals = list(self._principals())
         self.members = list(self._members(links))
         self._bytes: dict[str, bytes] = {}

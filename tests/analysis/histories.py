@@ -301,6 +301,8 @@ class Observations:
         self.members: list[Member] = []
         self.descriptors: list[DescriptorOf] = []
         self.settings: list[Any] = []
+        self.stated_rights: list[Any] = []
+        self.role_assignments: list[Any] = []
         self.guids = guids()
         self._bytes: dict[str, bytes] = {}
 

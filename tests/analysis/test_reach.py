@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.analysis.engine_of_rows import EngineOfRows
@@ -17,7 +17,7 @@ from mailwitness.analysis.rights_over_time import rights_over_time
 from mailwitness.descriptors.binary import write_binary
 from mailwitness.descriptors.sddl import parse_sddl
 from mailwitness.directory.clock import micros
-from mailwitness.directory.model import DescriptorOf, Member, Principal, Setting
+from mailwitness.directory.model import DescriptorOf, Member, Principal, RoleAssignment, Setting, StatedRight
 
 LATER = micros(datetime(2027, 1, 1, tzinfo=UTC))
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -388,3 +388,87 @@ def test_every_account_may_be_asked(engine, seen):
     standing = rights_over_time(engine.hold([]), seen)
     for name in ACCOUNTS:
         assert reach(standing, standing.identities.resolve(sid(name)).one, LATER) == []
+
+
+def stated(name, trustee, *words, **more):
+    of = {"observed_at": AT, "evidence_sha256": "e" * 64, "source": "Get-MailboxPermission", "scope": "mailbox"}
+    of |= {"mailbox_ref": f"fab.example/Staff/{name.title()}", "mailbox_ref_form": "canonical"}
+    return StatedRight(**(of | {"trustee": trustee, "rights": words} | more))
+
+
+def test_rights_that_a_cmdlet_showed(engine, seen):
+    seen.stated_rights += [
+        stated("own0", "NT AUTHORITY\\SELF", "FullAccess", "ReadPermission"),
+        stated("own0", "FAB\\acc0", "FullAccess", "ReadPermission"),
+        stated("own0", "FAB\\acc1", "ReadPermission"),
+        stated("own0", "FAB\\acc2", "FullAccess", deny=True),
+        stated("own0", "FAB\\grp0", "FullAccess"),
+        stated("own1", "acc1", "SendAs", source="Get-RecipientPermission"),
+        stated("own1", "acc2", "SendOnBehalf", source="Get-Mailbox"),
+        stated("own1", "Default", "Reviewer", source="Get-MailboxFolderPermission", scope="folder", folder="\\Inbox"),
+    ]
+    member = {"attribute": "member", "group_dn": "", "member_dn": "", "group_guid": guid("grp0")}
+    seen.members.append(Member(**OF, **member, member_guid=guid("acc2")))
+    standing = rights_over_time(engine.hold([]), seen)
+    assert opens(standing) == {"acc0"}
+    assert {key for key in told(standing, "own1") if key[0] != "SYSTEM"} == {
+        ("own1", "open", "owner"),
+        ("acc1", "send", "SendAs"),
+        ("acc2", "send", "SendOnBehalf"),
+        ("Everyone", "open", "Reviewer"),
+    }
+
+
+def test_a_cmdlets_right_and_the_entry_of_a_descriptor_are_one(engine, seen):
+    mailbox(seen, "own0", f"O:PSG:PSD:(A;CI;CCRC;;;{sid('acc0')})")
+    seen.stated_rights.append(stated("own0", "FAB\\acc0", "FullAccess", whole=True))
+    standing = rights_over_time(engine.hold([]), seen)
+    assert len([entry for entry in standing.facts.entries if entry.kind == "mailbox"]) == 1
+    assert standing.facts.unwitnessed == []
+
+
+def test_a_whole_list_shows_that_a_right_is_gone(engine, seen):
+    mailbox(seen, "own0", f"O:PSG:PSD:(A;CI;CC;;;{sid('acc0')})")
+    later = AT + timedelta(days=9)
+    seen.stated_rights.append(stated("own0", None, whole=True, observed_at=later))
+    standing = rights_over_time(engine.hold([]), seen)
+    (lost,) = standing.facts.unwitnessed
+    assert (lost.change.came, lost.change.before.at) == (False, later)
+    assert opens(standing) == set()
+
+
+def test_a_list_in_the_cloud_is_another_one_than_that_on_premises(engine, seen):
+    mailbox(seen, "own0", "O:PSG:PSD:(A;CI;CCRC;;;PS)")
+    grant = row(
+        0,
+        kind="permission",
+        action="granted",
+        source="unified_audit",
+        scope="mailbox",
+        rights=["FullAccess"],
+        mailbox_ref="FAB\\own0",
+        mailbox_ref_form="account",
+        trustee_name="FAB\\acc0",
+    )
+    after = grant["occurred_at"] + timedelta(days=1)
+    seen.look(State.of(History()), after)
+    mailbox(seen, "own0", "O:PSG:PSD:(A;CI;CCRC;;;PS)")
+    standing = rights_over_time(engine.hold([grant]), seen)
+    assert opens(standing) == {"acc0"}
+    assert standing.facts.unwitnessed == []
+
+
+def test_roles_that_a_cmdlet_showed(engine, seen):
+    of = {"observed_at": AT, "evidence_sha256": "e" * 64, "assignee_form": "account"}
+    seen.role_assignments += [
+        RoleAssignment(**of, role="ApplicationImpersonation", assignee="FAB\\acc0"),
+        RoleAssignment(**of, role="ApplicationImpersonation", assignee="FAB\\acc1", product="exchange_online"),
+        RoleAssignment(**of, role="Mailbox Search", assignee="FAB\\acc2", enabled=False),
+        RoleAssignment(**of, role="Mailbox Import Export", assignee="FAB\\grp0", effective_user="FAB\\acc2"),
+        RoleAssignment(**of, role="View-Only Recipients", assignee="FAB\\acc1"),
+    ]
+    standing = rights_over_time(engine.hold([]), seen)
+    assert opens(standing) == {"acc0", "acc2"}
+    before = micros(datetime(2025, 1, 1, tzinfo=UTC))
+    assert opens(standing, at=before) == {"acc0", "acc1", "acc2"}
+    assert told(standing, at=before)["acc1", "open", "ApplicationImpersonation"].way.steps[0].until.how == "retired"

@@ -1,8 +1,8 @@
 """Explanations held against what truly let each access happen, by the records of the changes on the way.
 
 The truth knows every right; the evidence does not. Where nobody kept the log of a change on the way, nothing can
-explain the access. Windows 2003 records that a list of rights was written, not what: such a way is possible, never
-certain. Where another way is certain as well, the answer may tell that one.
+explain the access, unless something shows later that the right was there. Windows 2003 records that a list of rights
+was written, not what: such a way is possible, never certain. Where another way is certain, the answer may tell that.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def _disagreements(row: Row, answer: Explanation, rows: dict[str, Row], events: 
         writes = all(way.doubt for way in answer.ways)
         return [] if answer.status == "unexplained" or (answer.status == "possible" and writes) else [f"told: {ways}"]
     if any(not change.get("evidence") for change in changes):
-        return [] if tuple(row["path"]) not in ways else ["explained by a change whose log nobody kept"]
+        told = [way for way in answer.ways if way.path == tuple(row["path"])]
+        known = any(step.since.how in ("before_trail", "snapshot") for way in told for step in way.steps)
+        return [] if known or not told else ["explained by a change whose log nobody kept"]
     if answer.status == "possible":
         blind = all(way.steps[-1].since.how == "written" for way in answer.ways)
         return [] if blind and row["organization"].endswith("-2003.example") else [f"only possible: {ways}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -19,17 +20,22 @@ _KEY = pa.schema([("reference", pa.string()), ("key", pa.string())])
 _PAIR = pa.schema([("actor_name", pa.string()), ("mailbox_ref", pa.string())])
 
 
-def accesses(engine: Engine, filters: Filters, *, by_name: bool = True) -> tuple[list[Row], dict[str, int]]:
+def accesses(
+    engine: Engine, filters: Filters, *, by_name: bool = True, events: Iterable[str] | None = None
+) -> tuple[list[Row], dict[str, int]]:
     """Return the accesses in order of time, at most `filters.at_most`, and how many were left out, by reason.
 
     Each row is the event's fields, with `witnesses` (the event_ids of all its records), `client_inferred` (the logon a
-    client was taken from) or `client_candidates`, `experimental` where its
-    layout is unverified and `noise` where it is marked. Where the record does not say as whom it was, an access by the
-    mailbox's own name counts as the owner's.
+    client was taken from) or `client_candidates`, `experimental` where its layout is unverified and `noise` where it is
+    marked. Where the record does not say as whom it was, an access by the mailbox's own name counts as the owner's,
+    unless `by_name` is off because the caller knows better who is who. `events`: only the records of these event_ids.
     """
     asked = _asked(engine, filters)
     if asked is None:
         return [], {}
+    if events is not None:
+        engine.register("asked_events", pa.table({"event_id": pa.array(events, pa.string())}))
+        asked["by_id"] = True
     engine.register("mailbox_keys", _keys(engine))
     if filters.non_owner:
         engine.register("own_mailboxes", _own(engine, filters) if by_name else _PAIR.empty_table())

@@ -8,6 +8,7 @@ fits, with what was looked at and which coverage was missing. Refused attempts n
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -209,10 +210,15 @@ def _untold(act: Written) -> Way:
     return Way(right="unknown", of="open", steps=(step,), gives=(OPEN,), doubt=doubt)
 
 
-def explain(engine: Engine, standing: Standing, filters: Filters) -> tuple[list[Explanation], dict[str, int]]:
-    """Return an explanation of each access by another than the owner, and how many were left out, by reason."""
+def explain(
+    engine: Engine, standing: Standing, filters: Filters, events: Iterable[str] | None = None
+) -> tuple[list[Explanation], dict[str, int]]:
+    """Return an explanation of each access by another than the owner, and how many were left out, by reason.
+
+    `events`: only the records of these event_ids.
+    """
     asked = msgspec.structs.replace(filters, non_owner=True)
-    rows, hidden = accesses(engine, asked, by_name=False)
+    rows, hidden = accesses(engine, asked, by_name=False, events=events)
     explainer = Explainer(standing)
     found: list[Explanation] = []
     for row in rows:

@@ -12,9 +12,13 @@ from typing import Self
 
 import pyarrow as pa
 
+from mailwitness.knowledge.directory_objects import directory_objects
+
 _SAFE = re.compile(
     rb"(?:[\x01-\x09\x0b\x0c\x0e-\x1f!-9;=-\x7f](?:[\x01-\x09\x0b\x0c\x0e-\x7f]*[\x01-\x09\x0b\x0c\x0e-\x1f!-\x7f])?)?"
 )
+_UNSAFE = re.compile(rb"[\x00\r\x80-\xff]|\n[^\n:]*: ?[ :<]| \n|\n[^\n:]*:$")
+"""What no line of a record may hold that stands there as it is."""
 _FLUSH = 1 << 20
 _ORDERED = "objectClass"
 
@@ -33,14 +37,22 @@ class EvidenceFile:
         self._digests: list[bytes] = []
 
     def write(self, dn: str, values: Mapping[str, Sequence[bytes]]) -> None:
-        """Write an entry; attributes and their values in the order of their bytes."""
-        lines = [_line(b"dn", dn.encode("utf-8", "surrogatepass"))]
+        """Write an entry: texts, then binary values, attributes and their values in the order of their bytes."""
+        plain, binary = [], []
         for name in sorted(values):
-            key = name.encode("ascii", "replace")
             found = values[name]
-            is_set = len(found) > 1 and name != _ORDERED
-            lines += [_line(key, value) for value in (sorted(found) if is_set else found)]
-        record = b"\n".join(lines)
+            if name in _BINARY:
+                binary += [_encoded(name.encode(), value) for value in found]
+            elif len(found) == 1:
+                plain.append(b"%b: %b" % (name.encode("ascii", "replace"), found[0]))
+            else:
+                key = name.encode("ascii", "replace")
+                plain += [b"%b: %b" % (key, value) for value in (found if name == _ORDERED else sorted(found))]
+        first = b"dn: " + dn.encode("utf-8", "surrogatepass")
+        text = b"\n".join([first, *plain])
+        if _UNSAFE.search(b"\n" + text + b"\n") or text.count(b"\n") != len(plain):
+            text = b"\n".join(map(_checked, [first, *plain]))
+        record = b"\n".join([text, *binary])
         self._digests.append(hashlib.sha256(record).digest())
         self._pending += record
         self._pending += b"\n\n"
@@ -73,7 +85,21 @@ class EvidenceFile:
         self.close()
 
 
-def _line(name: bytes, value: bytes) -> bytes:
-    if _SAFE.fullmatch(value):
-        return name + b": " + value
+def _checked(line: bytes) -> bytes:
+    """Return a line as it stands, or its value as base64 where it has to be."""
+    name, _, value = line.partition(b": ")
+    return line if _SAFE.fullmatch(value) else name + b":: " + binascii.b2a_base64(value, newline=False)
+
+
+def _encoded(name: bytes, value: bytes) -> bytes:
     return name + b":: " + binascii.b2a_base64(value, newline=False)
+
+
+def _binary() -> frozenset[str]:
+    known = directory_objects()
+    names = [each.attribute for each in known.names if each.form in ("guid", "sid", "sids")]
+    return frozenset([*names, *(each.attribute for each in known.descriptors)])
+
+
+_BINARY = _binary()
+"""Attributes whose values are no text."""

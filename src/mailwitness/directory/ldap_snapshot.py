@@ -159,7 +159,7 @@ class Reading:
 
     def take(self, dn: str, values: dict[str, list[bytes]], only: frozenset[str] | None = None) -> None:
         """Take one entry in, the rest of long attributes read first."""
-        if any(";" in name for name in values):
+        if ";" in "".join(values):
             self.complete(dn, values)
         self.evidence.write(dn, values)
         self.reader.take(dn, values, only=only)

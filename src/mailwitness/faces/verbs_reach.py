@@ -11,6 +11,7 @@ import typer
 from mailwitness.analysis.coverage import Coverage, coverage_of
 from mailwitness.analysis.explain import Explanation
 from mailwitness.analysis.explain import explain as ask_explain
+from mailwitness.analysis.explained_in_bulk import unexplained as ask_unexplained
 from mailwitness.analysis.filters import Filters
 from mailwitness.analysis.names import short
 from mailwitness.analysis.presence import End
@@ -114,10 +115,11 @@ def explain(
     )
     with Embedded(reader) as engine:
         standing = rights_over_time(engine, load_observations(trail))
-        found, hidden = ask_explain(engine, standing, filters)
+        events = [subject] if is_event else None
+        if unexplained and events is None and not (subject or actor):
+            events = ask_unexplained(engine, standing, filters).unexplained
+        found, hidden = ask_explain(engine, standing, filters, events)
         coverage = coverage_of(engine, filters)
-    if is_event:
-        found = [each for each in found if each.access["event_id"] == subject]
     if unexplained:
         found = [each for each in found if each.status == "unexplained"]
     items = [explanation_item(each, coverage) for each in found]

@@ -15,6 +15,7 @@ WITH told AS (
     AND coalesce(scope, 'mailbox') IN ('mailbox', 'folder', 'database')
     AND occurred_at >= $since - INTERVAL 30 SECOND              -- when since
     AND occurred_at < $until + INTERVAL 30 SECOND               -- when until
+    AND event_id IN (SELECT event_id FROM asked_events)         -- when by_id
     AND mailbox_ref IN $references                              -- when references
     AND (actor_name IN $actors OR actor_sid IN $actors)  -- when actors
 ),
