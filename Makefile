@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 SYSTEM_PACKAGES := samba samba-ad-provision samba-dsdb-modules python3-samba ldb-tools ldap-utils openssl strace \
-  krb5-user libsasl2-modules-gssapi-mit
+  krb5-user libsasl2-modules-gssapi-mit curl chromium rsyslog rsyslog-openssl libpango-1.0-0 libpangoft2-1.0-0 \
+  libharfbuzz-subset0 fonts-dejavu-core poppler-utils
 # What python-ldap is built with.
 LDAP_PACKAGES := gcc libldap2-dev libsasl2-dev libkrb5-dev
 
-.PHONY: demo test check format docs setup setup-dev system-packages lock benchmark fault fuzz soak clean
+.PHONY: demo test check format docs setup setup-service setup-dev system-packages lock benchmark fault fuzz soak clean
 
 demo: setup
 	@$(BIN)/mailwitness demo
@@ -31,6 +32,7 @@ docs: setup-dev
 	$(BIN)/python -m tests.faces.readme
 
 setup: $(VENV)/.core
+setup-service: $(VENV)/.service
 setup-dev: $(VENV)/.dev $(VENV)/.directory
 
 $(BIN)/uv:
@@ -45,6 +47,12 @@ $(VENV)/.core: requirements/core.lock pyproject.toml | $(BIN)/uv
 	@test -f $(VENV)/.dev || $(BIN)/python -m uv pip install -q --python $(BIN)/python --require-hashes -r requirements/core.lock
 	$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
+
+# What `mailwitness serve` needs: console, rules, reports and live intake.
+$(VENV)/.service: requirements/service.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/python -m uv pip install -q --python $(BIN)/python --require-hashes -r requirements/service.lock
+	$(BIN)/python -m uv pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@ $(VENV)/.core
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/uv
 	$(BIN)/python -m uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.lock
@@ -68,7 +76,8 @@ system-packages:
 
 lock: setup-dev
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements/core.lock
-	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml --group dev -o requirements/dev.lock
+	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml --extra console --extra kafka --extra live --extra reports --extra rules -o requirements/service.lock
+	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml --extra console --extra kafka --extra live --extra reports --extra rules --group dev -o requirements/dev.lock
 	echo "python-ldap>=3.4.8" | $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header - -o requirements/directory.lock
 
 benchmark: setup-dev

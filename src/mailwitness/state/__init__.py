@@ -1,0 +1,1 @@
+"""What the service remembers and can lose without losing evidence: bookmarks, people, findings' states."""
