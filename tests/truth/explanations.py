@@ -15,6 +15,7 @@ from tests.truth.comparison import RECORDS, RowNumbers, _named, _place, evidence
 from mailwitness.analysis.explain import Explanation, explain
 from mailwitness.analysis.explained_in_bulk import unexplained
 from mailwitness.analysis.filters import Filters
+from mailwitness.analysis.presence import End
 from mailwitness.analysis.rights_over_time import rights_over_time
 from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
@@ -58,7 +59,8 @@ def _disagreements(row: Row, answer: Explanation, rows: dict[str, Row], events: 
         return [] if answer.status == "unexplained" or (answer.status == "possible" and writes) else [f"told: {ways}"]
     if any(not change.get("evidence") for change in changes):
         told = [way for way in answer.ways if way.path == tuple(row["path"])]
-        known = any(step.since.how in ("before_trail", "snapshot") for way in told for step in way.steps)
+        blind_writes = _events_of_blind_writes(row["mailbox_sid"], rows, events)
+        known = any(_is_shown_later(step.since, blind_writes) for way in told for step in way.steps)
         return [] if known or not told else ["explained by a change whose log nobody kept"]
     if answer.status == "possible":
         blind = all(way.steps[-1].since.how == "written" for way in answer.ways)
@@ -74,6 +76,23 @@ def _disagreements(row: Row, answer: Explanation, rows: dict[str, Row], events: 
         for change in changes
         if not told & {e for record in change["evidence"] for e in events.get(_named(record), ())}
     ]
+
+
+def _is_shown_later(since: End, blind_writes: set[str]) -> bool:
+    """Return whether a beginning is one that a later look at the right told: who gave it is not known for certain.
+
+    Where the list was written before that look by records that tell no values, they are the last that can be named.
+    """
+    if since.how == "written":
+        return bool(since.event_ids) and set(since.event_ids) <= blind_writes
+    return since.how in ("before_trail", "snapshot")
+
+
+def _events_of_blind_writes(mailbox_sid: str, rows: dict[str, Row], events: dict[Any, set[str]]) -> set[str]:
+    """Return the events of the true writes of a mailbox's rights that tell no values."""
+    writes = [row for row in rows.values() if row["kind"] == "change" and row.get("mailbox_sid") == mailbox_sid]
+    records = [_named(record) for write in writes if _is_blind([write]) for record in write["evidence"]]
+    return {event_id for record in records for event_id in events.get(record, ())}
 
 
 def _is_blind(changes: list[Row]) -> bool:
