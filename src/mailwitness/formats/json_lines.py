@@ -107,38 +107,8 @@ class _Reader:
         return Problem(code="limit", where=where, expected=expected, found=found, records=1)
 
     def _line(self, line: bytes, number: int) -> Iterator[Reading]:
-        if self._wanted.codes is not None and self._is_unwanted(line):
-            return
         where = Place(evidence=self._path.name, line=number)
-        try:
-            value = decode(line.strip())
-        except JsonRefusedError as error:
-            yield Problem(code=error.code, where=where, expected="a JSON object", found=error.found, records=1)
-            return
-        yield from self._value(value, number, where)
-
-    def _is_unwanted(self, line: bytes) -> bool:
-        """Return whether a line is a Windows event no source reads, and count it; fails open.
-
-        The quick decoder keeps the last of two equal keys. A wanted code hidden behind an unwanted one needs the key a
-        second time, plain or escaped: then the strict decoder looks.
-        """
-        try:
-            event = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            return False
-        if not isinstance(event, dict):
-            return False
-        if isinstance(event.get("_source"), dict):
-            event = event["_source"]
-        shape = windows_json.shape_of(event)
-        if shape is None:
-            return False
-        code = windows_json.code_of(event, shape)
-        if code is None or self._wanted.has(code) or line.count(shape.code_key) != 1 or b"\\u00" in line:
-            return False
-        self.skips.add(*windows_json.origin_of(event, shape))
-        return True
+        yield from document_of(line, number, where, self._wanted, self.skips)
 
     def values(self) -> Iterator[Reading]:
         """Yield what the values of the whole file are."""
@@ -147,24 +117,65 @@ class _Reader:
             if isinstance(value, Refused):
                 yield Problem(code=value.code, where=where, expected="a JSON object", found=value.found, records=1)
             else:
-                yield from self._value(value.value, value.offset, where)
+                yield from _readings(value.value, value.offset, where, self._wanted, self.skips)
             if self.skips.full:
                 yield from self.skips.drain()
 
-    def _value(self, value: Any, offset: int, where: Place) -> Iterator[Reading]:  # noqa: ANN401 - any JSON value
-        for event in _unwrapped(value):
-            if not isinstance(event, dict):
-                yield Problem(code="unparsable", where=where, expected="a JSON object", found=shown(event), records=1)
-                continue
-            shape = windows_json.shape_of(event)
-            if shape is None:
-                yield from _exported(event, offset, where)
-                continue
-            code = windows_json.code_of(event, shape)
-            if code is not None and not self._wanted.has(code):
-                self.skips.add(*windows_json.origin_of(event, shape))
-                continue
-            yield from windows_json.read(event, shape, offset, where)
+
+def document_of(document: bytes, offset: int, where: Place, wanted: Wanted, skips: Skips) -> Iterator[Reading]:
+    """Yield what one JSON document is; Windows events that no source reads are counted in `skips`.
+
+    `offset` stands in the records: JSON may come within another form.
+    """
+    if wanted.codes is not None and _is_unwanted(document, wanted, skips):
+        return
+    try:
+        value = decode(document.strip())
+    except JsonRefusedError as error:
+        yield Problem(code=error.code, where=where, expected="a JSON object", found=error.found, records=1)
+        return
+    yield from _readings(value, offset, where, wanted, skips)
+
+
+def _is_unwanted(line: bytes, wanted: Wanted, skips: Skips) -> bool:
+    """Return whether a line is a Windows event no source reads, and count it; fails open.
+
+    The quick decoder keeps the last of two equal keys. A wanted code hidden behind an unwanted one needs the key a
+    second time, plain or escaped: then the strict decoder looks.
+    """
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(event, dict):
+        return False
+    if isinstance(event.get("_source"), dict):
+        event = event["_source"]
+    shape = windows_json.shape_of(event)
+    if shape is None:
+        return False
+    code = windows_json.code_of(event, shape)
+    if code is None or wanted.has(code) or line.count(shape.code_key) != 1 or b"\\u00" in line:
+        return False
+    skips.add(*windows_json.origin_of(event, shape))
+    return True
+
+
+def _readings(value: Any, offset: int, where: Place, wanted: Wanted, skips: Skips) -> Iterator[Reading]:  # noqa: ANN401
+    """Yield what the objects of any JSON value are."""
+    for event in _unwrapped(value):
+        if not isinstance(event, dict):
+            yield Problem(code="unparsable", where=where, expected="a JSON object", found=shown(event), records=1)
+            continue
+        shape = windows_json.shape_of(event)
+        if shape is None:
+            yield from _exported(event, offset, where)
+            continue
+        code = windows_json.code_of(event, shape)
+        if code is not None and not wanted.has(code):
+            skips.add(*windows_json.origin_of(event, shape))
+            continue
+        yield from windows_json.read(event, shape, offset, where)
 
 
 def _unwrapped(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
