@@ -168,6 +168,11 @@ class Connection:
             _kind, found, _number, answers = self.ldap.result3(number, resp_ctrl_classes=_ANSWERS)
         return [(name, values) for name, values in found if name is not None], answers
 
+    def replace(self, dn: str, attribute: str, value: bytes, controls: Sequence[Any]) -> None:
+        """Replace the values of one attribute by `value`. Raises NoSuchEntry and DirectoryError."""
+        with self._errors(f"{attribute} of {dn} cannot be written"):
+            self.ldap.modify_ext_s(dn, [(ldap.MOD_REPLACE, attribute, [value])], serverctrls=list(controls))
+
     @contextlib.contextmanager
     def _errors(self, what: str) -> Iterator[None]:
         try:

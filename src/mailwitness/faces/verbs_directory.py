@@ -86,7 +86,7 @@ def snapshot(
     accept: AcceptOption = "",
 ) -> None:
     """Read the directory of a domain controller as it is now."""
-    target = _server(server, bind, password_file, ca, gssapi=gssapi, starttls=starttls)
+    target = server_of(server, bind, password_file, ca, gssapi=gssapi, starttls=starttls)
     from mailwitness.directory.ldap_snapshot import take_snapshot  # noqa: PLC0415 - needs the extra `directory`
 
     taken = take_snapshot(trail, key, target, said=_by())
@@ -110,7 +110,7 @@ def follow(
     accept: AcceptOption = "",
 ) -> None:
     """Follow the directory of a domain controller: everything at first, then what changes (DirSync)."""
-    target = _server(server, bind, password_file, ca, gssapi=gssapi, starttls=starttls)
+    target = server_of(server, bind, password_file, ca, gssapi=gssapi, starttls=starttls)
     from mailwitness.directory.dirsync import Follower  # noqa: PLC0415 - needs the extra `directory`
 
     follower = Follower(trail, key, target, _by())
@@ -142,9 +142,10 @@ def _until_ended(look: Callable[[], Taken | None], interval: float, form: Format
         ended.wait(interval)
 
 
-def _server(
+def server_of(
     url: str, bind: str | None, password_file: Path | None, ca: Path | None, *, gssapi: bool, starttls: bool
 ) -> Server:
+    """Return the server that options name. Raises UsageError where they contradict or the extra is not there."""
     try:
         from mailwitness.directory.ldap_connection import Server  # noqa: PLC0415 - needs the extra `directory`
     except ImportError as cause:

@@ -78,11 +78,19 @@ class EventLogSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class Sacl(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which writes are to be audited, on which classes of objects."""
+    """Which writes are to be audited, on which classes of objects.
 
+    `classes` are those of mailboxes, `containers` what hands rights down to them; `never_audited` is the bit of
+    searchFlags with which no event shows an attribute's values.
+    """
+
+    trustee: str
     classes: tuple[str, ...]
+    containers: tuple[str, ...]
     rights: tuple[str, ...]
+    exchange_rights: tuple[str, ...]
     attributes: tuple[str, ...]
+    never_audited: int
     mark: Mark
     source: str
 
@@ -139,6 +147,9 @@ def audit_settings() -> AuditSettings:
     for name in file.sacl.attributes:
         if guids().guid("attribute", name) is None:
             raise KnowledgeError(f"an attribute without a GUID: {name}", where=FILE)
+    for name in (*file.sacl.classes, *file.sacl.containers):
+        if guids().guid("class", name) is None:
+            raise KnowledgeError(f"a class without a GUID: {name}", where=FILE)
     for name, category in file.legacy_of.items():
         if guids().guid("audit_subcategory", name) is None or category not in file.categories:
             raise KnowledgeError(f"an unknown subcategory or category: {name}, {category}", where=FILE)
