@@ -1,1 +1,1 @@
-"""Live intake: bookmarks move only after the data is durable."""
+"""Live intake: collectors, the one writer process they hand evidence to, and what both remember."""
