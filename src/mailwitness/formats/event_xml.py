@@ -70,7 +70,7 @@ def read(path: Path, span: Span, wanted: Wanted) -> Iterator[Reading]:
         elif is_wanted(piece.document, wanted):
             yield from events_of(piece.document, NAME, piece.offset, where)
         else:
-            skips.add(*_origin(piece.document))
+            skips.add(*origin_of_document(piece.document))
             if skips.full:
                 yield from skips.drain()
     yield from skips.drain()
@@ -86,7 +86,7 @@ def is_wanted(document: bytes, wanted: Wanted) -> bool:
     return wanted.has(int(match.group(1)))
 
 
-def _origin(document: bytes) -> tuple[str, str, int | None]:
+def origin_of_document(document: bytes) -> tuple[str, str, int | None]:
     """Return computer, channel and record number of an event that is not parsed, as far as they show."""
     match = _ORIGIN.search(document)
     if match is None:

@@ -129,10 +129,15 @@ class ExportRecord(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Any]  # strings, booleans, integers, lists and dicts as written; no floats
     day_first: tuple[tuple[str, bool], ...] = ()
     """Columns of locale dates whose order some row of the file shows: the day first or not (`locale_dates.parse`)."""
+    claimed_host: str | None = None
+    """Who the transport's header (syslog) says sent it, where the record itself names nobody."""
 
     def raw(self) -> dict[str, Any]:
         """Return the record as it goes into the entry."""
-        return {"format": self.format, "fields": self.fields}
+        raw: dict[str, Any] = {"format": self.format, "fields": self.fields}
+        if self.claimed_host is not None:
+            raw["claimed_host"] = self.claimed_host
+        return raw
 
 
 Reading = Record | ExportRecord | Problem | Skipped
