@@ -11,33 +11,25 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from mailwitness.directory.store import Recorder
-from mailwitness.event import Blob, Place, Problem, instant
-from mailwitness.intake.custody import Ledger, statement, taking
+from mailwitness.event import instant
+from mailwitness.intake.custody import statement, taking
 from mailwitness.intake.evidence import Found, find
-from mailwitness.intake.file_states import FileStates
+from mailwitness.intake.evidence_file import EvidenceFile
 from mailwitness.intake.known import in_custody
-from mailwitness.intake.messages import Delivery, Mark, Read
-from mailwitness.intake.preparing import Origin, Preparation, Prepared
+from mailwitness.intake.messages import Read
+from mailwitness.intake.preparing import Origin, Preparation
 from mailwitness.intake.remembered import Remembered
 from mailwitness.intake.report import FileReport, ImportReport
-from mailwitness.intake.rescue import Rescue
-from mailwitness.intake.workers import COMMAND, Died, Job, Pool, ReadingProcess
-from mailwitness.trail.evidence import EvidenceStore, Taken
+from mailwitness.intake.workers import COMMAND, Job, Pool, ReadingProcess
+from mailwitness.trail.evidence import EvidenceStore
 from mailwitness.trail.layout import Trail
-from mailwitness.trail.schema import BATCH_SCHEMA
 from mailwitness.trail.settings import load_settings
 from mailwitness.trail.writer import Writer
 
-APPENDED_AT_ONCE = 2048
-"""Rows handed to the trail at once: judging a few takes it nearly as long as judging many."""
 AHEAD = 32
 """Reads that are queued for each worker, so that none waits while the trail is written."""
-CONFLICT = 2
 
 Progress = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all and the evidence at hand. An archive counts with its own size."""
@@ -116,90 +108,6 @@ def _folder(trail: Trail) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _File:
-    """One evidence file on its way into the trail."""
-
-    def __init__(self, prepared: Prepared, writer: Writer, rescuer: ReadingProcess) -> None:
-        self.prepared = prepared
-        self.report: FileReport = prepared.file
-        self.ledger = Ledger()
-        self.states: FileStates | None = None
-        self.reads = deque(prepared.reads)
-        self.rescue = Rescue(rescuer, self.apply)
-        self._writer = writer
-        self._held: list[tuple[pa.RecordBatch, npt.NDArray[np.int64]]] = []
-        self._held_blobs: list[Blob] = []
-
-    def finish_read(self, job: Job) -> None:
-        """Take in everything a job replies; where its reader dies, have it read again."""
-        through = Mark()
-        for reply, body in job.replies():
-            if isinstance(reply, Delivery):
-                self.apply(reply, body)
-                through = reply.through
-            elif isinstance(reply, Died) and isinstance(job.request, Read):
-                self.rescue.read(job.request, through, reply.cause)
-
-    def apply(self, delivery: Delivery, body: bytearray) -> None:
-        """Count what was delivered, and hold its rows until there are enough of them to append."""
-        counts = self.report.counts
-        counts.seen += delivery.seen
-        counts.filtered += delivery.filtered
-        counts.unread += delivery.unread
-        self.report.note(delivery.problems, delivery.more_problems)
-        self.ledger.take(delivery)
-        if delivery.observed is not None:
-            self.states = self.states or FileStates(self.report.evidence)
-            self.states.take(delivery.observed)
-        if not delivery.events:
-            return
-        batch = pa.ipc.read_record_batch(pa.py_buffer(body), BATCH_SCHEMA)
-        rows_of = np.frombuffer(delivery.rows_of, dtype=np.uint32).astype(np.int64)
-        self._held.append((batch, rows_of if len(rows_of) else np.ones(len(batch), dtype=np.int64)))
-        self._held_blobs.extend(delivery.blobs)
-        if sum(len(held) for held, _ in self._held) >= APPENDED_AT_ONCE:
-            self.append()
-
-    def append(self) -> None:
-        """Append what is held to the trail, and count what became of it."""
-        if not self._held:
-            return
-        counts = self.report.counts
-        batch = pa.concat_batches([held for held, _ in self._held])
-        rows_of = np.concatenate([held for _, held in self._held])
-        kept = self._writer.append(batch, self._held_blobs).kept
-        self._held, self._held_blobs = [], []
-        of_records = np.logical_or.reduceat(kept > 0, np.cumsum(rows_of) - rows_of)
-        recorded = int(np.count_nonzero(of_records))
-        counts.recorded += recorded
-        counts.duplicates += len(of_records) - recorded
-        counts.events += int(np.count_nonzero(kept))
-        for row in np.flatnonzero(kept == CONFLICT):
-            self.report.note([_conflict(self.report.evidence, batch, int(row))])
-
-    def record_states(self, states: FileStates, recorder: Recorder, by: dict[str, str]) -> None:
-        """Write what the file said of how things stood into the directory's tables, and count it."""
-        taken = Taken(self.report.sha256, self.report.size, self.prepared.copy)
-        is_new, problems = states.record(recorder, taken, by)
-        self.report.note(problems)
-        if is_new:
-            self.report.counts.recorded += states.records
-        else:
-            self.report.counts.duplicates += states.records
-
-    def note_change(self) -> None:
-        """Say so where a file that is not kept was written to while it was read."""
-        changed = self.prepared.changed
-        if changed is not None and changed():
-            problem = Problem(
-                code="damaged",
-                where=Place(evidence=self.report.evidence),
-                expected="a file that stays as it was hashed",
-                found="it was written to or replaced while it was read",
-            )
-            self.report.note([problem])
-
-
 class _Importing:
     """The state of one import."""
 
@@ -218,8 +126,8 @@ class _Importing:
 
     def run(self, preparation: Preparation, pool: Pool, ahead: int) -> None:
         """Read and append everything, in the order of the evidence."""
-        window: deque[tuple[_File, Job | None]] = deque()
-        reading: _File | None = None
+        window: deque[tuple[EvidenceFile, Job | None]] = deque()
+        reading: EvidenceFile | None = None
         while True:
             while len(window) < ahead:
                 if reading is not None and reading.reads:
@@ -239,19 +147,19 @@ class _Importing:
             if not file.reads and all(other is not file for other, _ in window):
                 self._finish(file)
 
-    def _next(self, preparation: Preparation, *, wait: bool) -> _File | None:
+    def _next(self, preparation: Preparation, *, wait: bool) -> EvidenceFile | None:
         try:
             prepared = preparation.next(wait=wait)
         except queue.Empty:
             return None
-        return None if prepared is None else _File(prepared, self._writer, self._rescuer)
+        return None if prepared is None else EvidenceFile(prepared, self._writer, self._rescuer)
 
-    def _show(self, file: _File, job: Job) -> None:
+    def _show(self, file: EvidenceFile, job: Job) -> None:
         if self._progress is not None and isinstance(job.request, Read):
             within = min(job.request.spans[-1].end, file.prepared.weight)
             self._progress(self._done + within, self._total, file.report.evidence)
 
-    def _finish(self, file: _File) -> None:
+    def _finish(self, file: EvidenceFile) -> None:
         """Check the counts of a file and write its custody leaf, if something new came in."""
         file.append()
         file.note_change()
@@ -268,16 +176,3 @@ class _Importing:
         if report.sha256 and (report.counts.recorded or report.sha256 not in self._in_custody):
             self._writer.custody(statement(file.prepared, file.ledger, self._by))
             self._in_custody.add(report.sha256)
-
-
-def _conflict(evidence: str, batch: pa.RecordBatch, row: int) -> Problem:
-    said = {
-        name: batch.column(name)[row].as_py() for name in ("event_id", "offset", "record_id", "computer", "channel")
-    }
-    event_id = said.pop("event_id")
-    return Problem(
-        code="conflict",
-        where=Place(evidence=evidence, **said),
-        expected=f"what the trail holds as event {event_id}",
-        found="the same identity with other content; both are kept",
-    )

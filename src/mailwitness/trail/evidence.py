@@ -70,6 +70,26 @@ class EvidenceStore:
         finally:
             temporary.unlink(missing_ok=True)
 
+    def take_bytes(self, data: bytes) -> Taken:
+        """Keep bytes durably, or only hash them, by the setting. Raises TrailError where they cannot be kept."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        if self.keep == "hash":
+            return Taken(sha256, len(data), None)
+        path = self.path_of(sha256)
+        if path.is_file() and path.stat().st_size == len(data):
+            return Taken(sha256, len(data), path)
+        temporary = self.root / f"{secrets.token_hex(8)}{TEMPORARY}"
+        try:
+            make_directory(path.parent)
+            write_synced(temporary, data, mode=_READ_ONLY)
+            temporary.rename(path)
+            sync_directory(path.parent)
+        except OSError as cause:
+            raise TrailError(f"the evidence cannot be kept: {cause.strerror}", where=str(path)) from cause
+        finally:
+            temporary.unlink(missing_ok=True)
+        return Taken(sha256, len(data), path)
+
     def _copy(self, source: Path, target: Path) -> None:
         try:
             reading = source.open("rb", buffering=0)

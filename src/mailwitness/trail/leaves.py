@@ -1,4 +1,4 @@
-"""Leaves that are no events: custody (which evidence came in, from whom), sealed files, purges."""
+"""Leaves that are no events: custody (which evidence came in, from whom), sealed files, purges, acts of persons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailwitness.event import SCHEMA_VERSION, Blob, bounded_entry, instant
 from mailwitness.trail.projection import columns_of
 from mailwitness.trail.schema import FILE_SCHEMA
 
-LeafKind = Literal["event", "custody", "sealed", "purge"]
+LeafKind = Literal["event", "custody", "sealed", "purge", "act"]
 PENDING_SCHEMA = FILE_SCHEMA.remove(0)
 """FILE_SCHEMA before the leaf has its place in the log."""
 

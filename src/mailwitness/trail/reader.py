@@ -54,7 +54,7 @@ class TrailReader:
         return self._files(events=True)
 
     def leaf_files(self) -> list[Path]:
-        """Return the Parquet files that hold custody, sealed and purge leaves, sorted."""
+        """Return the Parquet files that hold leaves that are no events, sorted."""
         return self._files(events=False)
 
     def _files(self, *, events: bool) -> list[Path]:

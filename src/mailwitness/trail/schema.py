@@ -27,7 +27,7 @@ _TEXT = (
 ).split()
 
 LEAF_FIELDS = [
-    pa.field("leaf_kind", pa.string(), nullable=False),  # event | custody | sealed | purge
+    pa.field("leaf_kind", pa.string(), nullable=False),  # event | custody | sealed | purge | act
     pa.field("event_id", pa.string()),  # hex SHA-256; null for leaves that are no events
     pa.field("content_digest", pa.binary(32)),  # event.content_digest: tells a conflict from a duplicate
     pa.field("schema_version", pa.int32()),
@@ -63,6 +63,6 @@ EVENTS_SCHEMA = pa.schema(
 """The table. `leaf_hash` is not stored: it is SHA-256(0x00 || entry)."""
 
 NO_EVENTS = "0000-00"
-"""The partition of custody, sealed and purge leaves: whoever asks for events need not read it."""
+"""The partition of leaves that are no events: whoever asks for events need not read it."""
 FIRST_MONTH, LAST_MONTH = "1995-01", "2099-12"
 """Events before and after stand in these partitions: a forged clock must not make a partition per record."""

@@ -145,6 +145,12 @@ class Writer:
         self._leaf("custody", {"statement": dict(statement)}, datetime.now(UTC))
         self._commit_if_full()
 
+    def act(self, statement: Mapping[str, Any]) -> None:
+        """Append what a person did with the trail (`who`, `verb`, `subject`, ...); JSON as in `custody`."""
+        self._check_usable()
+        self._leaf("act", {"statement": dict(statement)}, datetime.now(UTC))
+        self._commit_if_full()
+
     def _leaf(self, kind: LeafKind, said: Mapping[str, Any], written_at: datetime) -> None:
         entry, blobs = leaf_entry(kind, said, written_at, self.settings.salt)
         with self._breaking():
