@@ -84,7 +84,7 @@ def test_the_grant_of_2019_names_the_server_in_the_directory_and_the_person_in_t
 
 
 def test_the_cleared_log_leaves_a_hole_in_the_numbers(records):
-    (gap,) = [r for r in expected() if r["kind"] == "gap"]
+    (gap,) = [r for r in expected() if r["what"] == "audit.gap"]
     numbers = {number for file, number in records if file.startswith("nordwind_2019/DC01/")}
     assert gap["last"] - gap["first"] == 411
     assert numbers == set(range(min(numbers), max(numbers) + 1)) - set(range(gap["first"], gap["last"] + 1))

@@ -78,6 +78,7 @@ class _Log:
         self._number = plan.first_number
         self._file = ""
         self._used = 0
+        self._last_at: datetime | None = None
         self._writer: RecordWriter[Any] | None = None
         self.paths: list[Path] = []
         if plan.files:
@@ -113,7 +114,8 @@ class _Log:
         if self._writer is not None:
             place["file"] = str(Path(self._file).with_name(self._writer.current.name))
             self._writer.write(record)
-        draft.placed = place
+        draft.placed, draft.after_at = place, self._last_at
+        self._last_at = record.occurred_at
         self._number += 1
         return True
 

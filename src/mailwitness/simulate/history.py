@@ -16,6 +16,7 @@ from mailwitness.simulate.cases import Played, cases, play
 from mailwitness.simulate.everyday import everyday, routine
 from mailwitness.simulate.evidence_folder import EvidenceFolder
 from mailwitness.simulate.ledger import DEFAULT
+from mailwitness.simulate.population import ADMINISTRATORS
 from mailwitness.simulate.setups import Setup, Side, written_twice
 from mailwitness.simulate.truth import TruthRow, who, whose
 from mailwitness.simulate.writers.truth_lines import TruthWriter
@@ -23,6 +24,7 @@ from mailwitness.simulate.writers.truth_lines import TruthWriter
 _SATURDAY = 5
 _WEEKEND_SHARE = 0.2
 _RESERVE = 60  # records kept for what must be told on the last day, whatever the everyday took
+_WRAPPED = 240  # records that a log overwrote before it was saved again
 _MARGIN = timedelta(minutes=2)  # an act's records lie within this time around it
 
 
@@ -47,6 +49,8 @@ class History:
             chance = random.Random(f"{self._seed} {number}")  # noqa: S311 - a simulation's dice
             morning = datetime.combine(self._setup.start + timedelta(days=number), time(7), UTC)
             working = morning.weekday() < _SATURDAY
+            if number == days * 2 // 3 and number:
+                self._wrap(morning)
             if working:
                 self._plan(morning, number, days, records, chance)
             end = morning + timedelta(hours=24)
@@ -62,6 +66,8 @@ class History:
                 self._tell(act)
             self._flush(end - _MARGIN)
         self._flush(None)
+        for gap in self._setup.world.gaps.values():  # those that never ended
+            self._truth.write(gap)
 
     def missing_log(self, days: int) -> None:
         """Tell the gap that the domain controller leaves whose log nobody kept."""
@@ -73,6 +79,13 @@ class History:
         row.id, row.organization = self._setup.world.next_id(), self._setup.world.organisation.dns
         row.channel, row.rule = "Security", "controller_missing"
         self._truth.write(row)
+
+    def _wrap(self, morning: datetime) -> None:
+        """Let the log of the second domain controller wrap before it is saved again."""
+        kept = self._setup.controllers[:-1]
+        if len(kept) > 1:
+            by, at = ADMINISTRATORS[0], morning + timedelta(hours=3, minutes=17, seconds=5)
+            self._push(Act(at=at, verb="wrap_log", by=by, through=kept[1], lost=_WRAPPED))
 
     def _plan(self, morning: datetime, number: int, days: int, records: int, chance: random.Random) -> None:
         """Set the day's routine and, where there is room, a new case in time."""

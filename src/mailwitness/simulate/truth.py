@@ -35,7 +35,7 @@ class Draft(msgspec.Struct):
     """A record on its way into a log; `placed` is set when it is written (never, if nobody kept that log).
 
     `lost` numbers were given out before it and are in nobody's hands; `fresh_file` begins the next file of its log;
-    `restart` numbers anew from 1.
+    `restart` numbers anew from 1. `after_at` is set with `placed`: the time of the record before it in its log.
     """
 
     log: str
@@ -44,6 +44,7 @@ class Draft(msgspec.Struct):
     fresh_file: bool = False
     restart: bool = False
     placed: dict[str, Any] | None = None
+    after_at: datetime | None = None
 
 
 class TruthRow(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -102,18 +103,23 @@ class TruthRow(msgspec.Struct, kw_only=True, omit_defaults=True):
             elif isinstance(value, tuple):
                 value = list(value)
             elif name == "evidence":
-                fields |= _hole(self.kind, self.evidence[0])
+                fields |= _hole(self, self.evidence[0])
                 value = [dict(draft.placed) for draft in value if draft.placed is not None]
             fields[name] = value
         return fields
 
 
-def _hole(kind: TruthKind, draft: Draft) -> dict[str, int]:
-    """Return the record numbers that a gap before `draft` lost."""
-    if kind != "gap" or not draft.lost or draft.placed is None:
+def _hole(row: TruthRow, draft: Draft) -> dict[str, Any]:
+    """Return what a gap before `draft` lost: from the record before it on, and the numbers where they count on."""
+    if row.kind != "gap" or draft.placed is None or not (draft.lost or draft.restart):
         return {}
-    number: int = draft.placed["record_id"]
-    return {"first": number - draft.lost, "last": number - 1}
+    lost: dict[str, Any] = {"until": instant(row.at)}
+    if draft.after_at is not None:
+        lost["at"] = instant(draft.after_at)
+    if not draft.restart:
+        number: int = draft.placed["record_id"]
+        lost |= {"first": number - draft.lost, "last": number - 1}
+    return lost
 
 
 def whose(mailbox: Account) -> dict[str, Any]:

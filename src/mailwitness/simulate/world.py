@@ -7,6 +7,7 @@ from datetime import datetime
 from mailwitness.simulate.layouts import DirectoryNames, directory_names
 from mailwitness.simulate.ledger import Ledger
 from mailwitness.simulate.organisation import Account, Host, Organisation, descriptor_letters, number_of
+from mailwitness.simulate.truth import TruthRow
 
 _FIRST_PRIVATE = 4  # new explicit entries stand before the defaults that follow the first four
 
@@ -23,6 +24,7 @@ class World:
         self.unseen: dict[str, tuple[Account, datetime]] = {}  # who last opened a mailbox without an audit record
         self.admin_audited = True
         self.dark: set[str] = set()  # computers whose Directory Service Changes are not audited
+        self.gaps: dict[tuple[str, str], TruthRow] = {}  # what is not recorded now: switch and whose
         self._prefix = prefix
         self._rows = 0
         self.names: DirectoryNames = directory_names()

@@ -311,9 +311,11 @@ class CloudChanges(Part):
         (self.world.bypassing.add if on else self.world.bypassing.discard)(trustee.name)
         parameters = {"Identity": trustee.upn or trustee.name, "AuditBypassEnabled": str(on)}
         cmdlet = "Set-MailboxAuditBypassAssociation"
-        return self._cmdlet(
+        told = self._cmdlet(
             act, "audit.bypass_set", cmdlet, parameters, trustee.name, **to_whom(trustee), after=str(on)
         )
+        told.rows += self._switched(act, told.rows[0], ("bypass", trustee.name), on=not on, **to_whom(trustee))
+        return told
 
     def stop_admin_audit(self, act: Act) -> Told:
         """Switch the ingestion of the unified audit log off."""
@@ -325,10 +327,15 @@ class CloudChanges(Part):
 
     def _ingestion(self, act: Act, *, on: bool) -> Told:
         parameters = {"UnifiedAuditLogIngestionEnabled": str(on)}
-        fields = {"attribute": "UnifiedAuditLogIngestionEnabled", "after": str(on), "scope": "organization"}
-        return self._cmdlet(
-            act, "audit.settings_changed", "Set-AdminAuditLogConfig", parameters, "Admin Audit Log Settings", **fields
+        what, about = (
+            "audit.settings_changed",
+            {"attribute": "UnifiedAuditLogIngestionEnabled", "scope": "organization"},
         )
+        told = self._cmdlet(
+            act, what, "Set-AdminAuditLogConfig", parameters, "Admin Audit Log Settings", after=str(on), **about
+        )
+        told.rows += self._switched(act, told.rows[0], ("ingestion", ""), on=on, **about)
+        return told
 
     def service_grant(self, act: Act) -> Told:
         """Let Microsoft's own service give Discovery Management its mailbox: nearly all of this cmdlet is that."""

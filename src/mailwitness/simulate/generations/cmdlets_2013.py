@@ -287,7 +287,9 @@ class Cmdlets2013(Part):
         )
         evidence, fields = self._run(act, cmdlet)
         (self.world.bypassing.add if on else self.world.bypassing.discard)(trustee.name)
-        return one(self._row(act, "change", "audit.bypass_set", evidence, after=str(on), **to_whom(trustee), **fields))
+        row = self._row(act, "change", "audit.bypass_set", evidence, after=str(on), **to_whom(trustee), **fields)
+        ended = self._switched(act, row, ("bypass", trustee.name), on=not on, **to_whom(trustee))
+        return Told([row, *ended])
 
     def disable_audit(self, act: Act) -> Told:
         """Switch a mailbox's audit log off."""
@@ -307,8 +309,10 @@ class Cmdlets2013(Part):
         )
         evidence, fields = self._run(act, cmdlet)
         (self.world.unaudited.discard if on else self.world.unaudited.add)(mailbox.name)
-        fields |= whose(mailbox) | {"attribute": "AuditEnabled", "after": str(on)}
-        return one(self._row(act, "change", "audit.settings_changed", evidence, **fields))
+        about = whose(mailbox) | {"attribute": "AuditEnabled"}
+        row = self._row(act, "change", "audit.settings_changed", evidence, after=str(on), **fields | about)
+        ended = self._switched(act, row, ("mailbox", mailbox.name), on=on, **about)
+        return Told([row, *ended])
 
     def stop_admin_audit(self, act: Act) -> Told:
         """Switch the administrator audit log off; this very cmdlet is still in it."""
@@ -326,8 +330,10 @@ class Cmdlets2013(Part):
         )
         evidence, fields = self._run(act, cmdlet)
         self.world.admin_audited = on
-        fields |= {"attribute": "AdminAuditLogEnabled", "after": str(on), "scope": "organization"}
-        return one(self._row(act, "change", "audit.settings_changed", evidence, **fields))
+        about = {"attribute": "AdminAuditLogEnabled", "scope": "organization"}
+        row = self._row(act, "change", "audit.settings_changed", evidence, after=str(on), **fields | about)
+        ended = self._switched(act, row, ("cmdlets", ""), on=on, **about)
+        return Told([row, *ended])
 
     def maintain(self, act: Act) -> Told:
         """Run a cmdlet that changes nothing about access: a virtual directory's address."""

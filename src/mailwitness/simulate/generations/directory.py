@@ -62,6 +62,10 @@ class Directory(Part, Generic[Log]):
     @abstractmethod
     def _cleared_record(self, log: Log, act: Act) -> Draft: ...
 
+    @abstractmethod
+    def dc_logon(self, act: Act) -> Told:
+        """Log on at a domain controller."""
+
     def grant_send_as(self, act: Act) -> Told:
         """Give Send-As on an account, in the directory."""
         return self._extended_right(act, "SendAs", granted=True)
@@ -200,7 +204,16 @@ class Directory(Part, Generic[Log]):
         draft.fresh_file = True
         where = {"host": host.name, "channel": "Security"}
         rows = [self._row(act, "change", "audit.log_cleared", [draft], **who(actor), through=host.name, **where)]
-        if draft.lost:
-            rows.append(self._row(act, "gap", "audit.gap", [draft], **where))
+        if draft.lost or draft.restart:
+            rows.append(self._row(act, "gap", "audit.gap" if draft.lost else "audit.log_cleared", [draft], **where))
             rows[1].says = None
         return Told(rows)
+
+    def wrap_log(self, act: Act) -> Told:
+        """Save a log again only after it has overwritten records that nobody has: the next file begins later."""
+        told = self.dc_logon(act)
+        host, _log = self.controller(act)
+        draft = told.drafts[0]
+        draft.lost, draft.fresh_file = act.lost, True
+        gap = self._row(act, "gap", "audit.gap", [draft], host=host.name, channel="Security", rule="log_wrapped")
+        return Told([gap], told.drafts)

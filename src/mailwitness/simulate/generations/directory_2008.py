@@ -128,7 +128,9 @@ class Directory2008(Directory[Windows2008]):
             host=host.name,
             through=host.name,
         )
-        return one(row)
+        where = {"host": host.name, "attribute": "Directory Service Changes"}
+        ended = self._switched(act, row, ("policy", host.name), on=on, **where)
+        return Told([row, *ended])
 
     def edit_profile(self, act: Act) -> Told:
         """Let the help desk correct a telephone number: 5136 of an attribute that says nothing about access."""

@@ -42,6 +42,27 @@ class Part:
             **fields,
         )
 
+    def _switched(
+        self,
+        act: Act,
+        told: TruthRow,
+        switch: tuple[str, str],
+        *,
+        on: bool,
+        **fields: Any,  # noqa: ANN401 - fields of a row
+    ) -> list[TruthRow]:
+        """Begin a gap where auditing goes off, and return it when auditing goes on again."""
+        if not on:
+            if switch not in self.world.gaps:
+                self.world.gaps[switch] = self._row(act, "gap", told.what, told.evidence, **fields)
+                self.world.gaps[switch].says = None
+            return []
+        gap = self.world.gaps.pop(switch, None)
+        if gap is None:
+            return []
+        gap.until = act.at.replace(microsecond=0) if self.whole_seconds else act.at
+        return [gap]
+
     def _explained(self, act: Act, access: TruthRow, *beside: Draft, found: Explanation | None = None) -> Told:
         """Return a foreign access with its explanation, or with the finding that nothing explains it."""
         if found is None:

@@ -1,4 +1,4 @@
-"""Write truth.jsonl: one row a line, in the order of time."""
+"""Write truth.jsonl: one row a line, in the order of time, a gap where it ends."""
 
 from __future__ import annotations
 
