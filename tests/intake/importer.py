@@ -10,14 +10,14 @@ from pathlib import Path
 
 import fake_reader
 
-from mailwitness.intake import preparing
+from mailwitness.intake import planning
 from mailwitness.intake.importing import import_paths
 from mailwitness.trail import writer
 
 
 def main():
     fake_reader.install()
-    preparing.TASK_BYTES = 64 * fake_reader.CHUNK
+    planning.TASK_BYTES = 64 * fake_reader.CHUNK
     writer.COMMIT_ROWS = 700
     trail, key, *paths = map(Path, sys.argv[1:])
     import_paths(trail, paths, key_path=key, workers=2, command=fake_reader.COMMAND)

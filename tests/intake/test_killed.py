@@ -13,7 +13,7 @@ import imported
 import killed_import
 import pytest
 
-from mailwitness.intake import importing, preparing
+from mailwitness.intake import importing, planning
 from mailwitness.intake.importing import import_paths
 
 SEED = 20261124
@@ -36,7 +36,7 @@ def _readers():
 
 def test_readers_that_are_killed_cost_nothing(fake, new_trail, tmp_path, monkeypatch):
     folder = killed_import.evidence(fake, tmp_path / "evidence")
-    monkeypatch.setattr(preparing, "TASK_BYTES", 16 * fake.CHUNK)
+    monkeypatch.setattr(planning, "TASK_BYTES", 16 * fake.CHUNK)
     monkeypatch.setattr(importing, "AHEAD", 2)
     rng = random.Random(SEED)
     over = threading.Event()

@@ -19,7 +19,8 @@ from mailwitness.intake.evidence import Found, find
 from mailwitness.intake.evidence_file import EvidenceFile
 from mailwitness.intake.known import in_custody
 from mailwitness.intake.messages import Read
-from mailwitness.intake.preparing import Origin, Preparation
+from mailwitness.intake.planning import Origin
+from mailwitness.intake.preparing import Preparation
 from mailwitness.intake.remembered import Remembered
 from mailwitness.intake.report import FileReport, ImportReport
 from mailwitness.intake.workers import COMMAND, Job, Pool, ReadingProcess

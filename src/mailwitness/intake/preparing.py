@@ -12,25 +12,17 @@ from pathlib import Path
 import msgspec
 
 from mailwitness.errors import EvidenceError
-from mailwitness.event import Place, Problem, instant
+from mailwitness.event import Problem, instant
 from mailwitness.formats import archive, archive_limits
-from mailwitness.formats.interface import Span
 from mailwitness.intake.evidence import Found, Refused, printable, refused
-from mailwitness.intake.messages import Delivery, Plan, Planned, Read
+from mailwitness.intake.messages import Read
+from mailwitness.intake.planning import Origin, reads_of
 from mailwitness.intake.report import FileReport
-from mailwitness.intake.spans import named
-from mailwitness.intake.states import is_directory_export
-from mailwitness.intake.workers import Died, Pool
+from mailwitness.intake.workers import Pool
 from mailwitness.trail.evidence import EvidenceStore
 
 FILES_AHEAD = 4
 """Files prepared before they are read."""
-TASK_BYTES = 2 * 1024 * 1024
-"""Bytes of evidence of one read: small enough to hold its rows in memory, and to read again when a reader dies."""
-ATOMIC_BYTES = 2 * TASK_BYTES
-"""A single span larger than this is streamed."""
-
-
 Recall = Callable[[str, str, str | None], FileReport | None]
 """Given a file's SHA-256, its name and its parent's SHA-256, returns its report where it need not be read again."""
 
@@ -64,17 +56,6 @@ class _Custody(msgspec.Struct, frozen=True):
         """Where the bytes are read. To be asked for only where they could be had."""
         assert self.path is not None  # noqa: S101 - callers look first
         return self.path
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """What every read of an import has in common."""
-
-    organization: str
-    time_zone: str | None = None
-    collected_at: datetime | None = None
-    salt: str | None = None
-    observed_origin: str | None = None
-    folder: Path
 
 
 class Preparation:
@@ -193,68 +174,8 @@ class Preparation:
         if before is not None:
             prepared.file = before
             return prepared
-        planned = self._plan(path, prepared.file)
-        if planned is not None:
-            prepared.reads = list(self._reads(path, prepared.file, planned))
+        prepared.reads = reads_of(self._pool, path, prepared.file, self._origin)
         return prepared
-
-    def _plan(self, path: Path, file: FileReport) -> Planned | None:
-        """Have the format and the spans of a file told; a reader that dies on it gets one successor."""
-        planned = self._ask(path, file)
-        if isinstance(planned, Died):
-            planned = self._ask(path, file)
-        if isinstance(planned, Died):
-            file.note([_died(file, planned.cause)])
-            return None
-        file.format = planned.format
-        if planned.problem is not None:
-            file.note([planned.problem])
-        elif planned.format is None:
-            file.note([_unknown(file)])
-        return planned
-
-    def _ask(self, path: Path, file: FileReport) -> Planned | Died:
-        for reply, _ in self._pool.submit(Plan(str(path), file.evidence)).replies():
-            if not isinstance(reply, Delivery):
-                return reply
-        return Died("it gave no plan")
-
-    def _reads(self, path: Path, file: FileReport, planned: Planned) -> Iterator[Read]:
-        if planned.format is None:
-            return
-        for spans in grouped(_cut(planned.format, path, planned.spans)):
-            size = sum(span.end - span.start for span in spans)
-            yield Read(
-                path=str(path),
-                name=file.evidence,
-                format=planned.format,
-                spans=spans,
-                evidence_sha256=file.sha256,
-                organization=self._origin.organization,
-                observed_origin=self._origin.observed_origin,
-                time_zone=self._origin.time_zone,
-                collected_at=self._origin.collected_at,
-                salt=self._origin.salt,
-                streamed=size > ATOMIC_BYTES and not is_directory_export(planned.format),
-            )
-
-
-def grouped(spans: Iterable[Span]) -> Iterator[tuple[Span, ...]]:
-    """Yield adjacent spans together, about TASK_BYTES at a time; a larger span stands alone."""
-    group: list[Span] = []
-    size = 0
-    for span in spans:
-        length = span.end - span.start
-        if group and size + length > TASK_BYTES:
-            yield tuple(group)
-            group, size = [], 0
-        if group and group[-1].end == span.start:
-            group[-1] = Span(group[-1].start, span.end)
-        else:
-            group.append(span)
-        size += length
-    if group:
-        yield tuple(group)
 
 
 def _within(problem: Problem, path: Path, file: FileReport) -> Problem:
@@ -262,16 +183,6 @@ def _within(problem: Problem, path: Path, file: FileReport) -> Problem:
     where = problem.where.evidence
     name = file.evidence + where[len(path.name) :] if where.startswith(path.name) else where
     return msgspec.structs.replace(problem, where=msgspec.structs.replace(problem.where, evidence=name))
-
-
-def _cut(format_name: str, path: Path, spans: Iterable[Span]) -> Iterator[Span]:
-    """Yield `spans`, large ones cut where the format says they can be."""
-    chunk_spans = getattr(named(format_name), "chunk_spans", None)
-    for span in spans:
-        if chunk_spans is None or span.end - span.start <= TASK_BYTES:
-            yield span
-        else:
-            yield from chunk_spans(path, span)
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:
@@ -288,18 +199,3 @@ def _modified(path: Path) -> str | None:
         return instant(datetime.fromtimestamp(path.stat().st_mtime, UTC))
     except (OSError, ValueError, OverflowError):  # gone, or a time no calendar holds
         return None
-
-
-def _unknown(file: FileReport) -> Problem:
-    return Problem(
-        code="unknown_format",
-        where=Place(evidence=file.evidence),
-        expected="a file that one of the formats of docs/sources.md reads",
-        found=f"{file.size} bytes of another kind",
-    )
-
-
-def _died(file: FileReport, cause: str) -> Problem:
-    return Problem(
-        code="reader_died", where=Place(evidence=file.evidence), expected="a file whose layout can be told", found=cause
-    )
