@@ -1,14 +1,14 @@
-"""The verbs coverage and setup-kit: would we have seen it, and the files that switch auditing on."""
+"""The verb coverage: would we have seen it."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
+from mailwitness.faces import verbs_kit
 from mailwitness.faces.exit_codes import NOT_COVERED, PROBLEMS, accepted, strongest
 from mailwitness.faces.options import (
     AcceptOption,
@@ -20,9 +20,8 @@ from mailwitness.faces.options import (
     instant_of,
 )
 from mailwitness.faces.output import Answer, Format, plain, write
-from mailwitness.knowledge.audit_settings import GENERATIONS, QUESTIONS, Question
+from mailwitness.knowledge.audit_settings import QUESTIONS, Question
 from mailwitness.readiness.gather import gather
-from mailwitness.readiness.kit import write_kit
 from mailwitness.readiness.proof import proof_of
 from mailwitness.readiness.state import State
 from mailwitness.readiness.verdict import Asked, Verdict, score, verdicts
@@ -71,9 +70,9 @@ def coverage(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add these verbs to `app`."""
+    """Add this verb to `app`, and with it setup-kit, which mends what this one finds."""
     app.command()(coverage)
-    app.command("setup-kit")(setup_kit)
+    verbs_kit.add_to(app)
 
 
 def _asked(at: str | None, since: str | None, until: str | None, question: str | None, hosts: tuple[str, ...]) -> Asked:
@@ -120,22 +119,3 @@ def _sentence(found: list[Verdict], share: float | None) -> str:
         return "Nothing can be said: this trail holds no record that calls for a check."
     blind = sum(not verdict.covered for verdict in found)
     return f"Score: {share:.1%} of host x check x hour is proven or configured; {blind} stretches are not covered."
-
-
-def setup_kit(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the kit.", show_default=False)],
-    generation: Annotated[str, typer.Option("--generation", help=f"One of: {', '.join(GENERATIONS)}.")],
-    host: Annotated[list[str] | None, typer.Option("--host", help="A server for the collector to call.")] = None,
-    form: FormatOption = Format.table,
-) -> None:
-    """Write the files that switch auditing on, with a README in the order of work. Nothing is run."""
-    known = next((each for each in GENERATIONS if each == generation), None)
-    if known is None:
-        raise UsageError(f"--generation {generation} is not understood", remedy=f"give one of {', '.join(GENERATIONS)}")
-    written = write_kit(folder, known, tuple(host or ()))
-    items = [{"file": str(path), "size": path.stat().st_size} for path in written]
-    notes = [f"Begin with {folder / 'README.md'}. Nothing was run."]
-    write(
-        Answer(verb="setup-kit", items=items, columns={"file": "File", "size": "Bytes"}, notes=notes),
-        form,
-    )

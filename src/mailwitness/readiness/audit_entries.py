@@ -55,15 +55,15 @@ class Entries:
         }
         """Property sets each attribute belongs to: an entry for a set records writes of all its attributes."""
         self._sacl = sacl
-        self._guids = guids
+        self.guids = guids
 
     def of_domain(self, dn: str) -> Wanted:
         """Return the entries of a domain's object: they reach what inherits from it, and the object itself."""
         aces = [_ace(self._sacl, self._sacl.rights)]
         for name in self._sacl.classes:
-            aces += self._of_class(self._guids.guid("class", name), _DOWN)
+            aces += self._of_class(self.guids.guid("class", name), _DOWN)
         for name in self._sacl.containers:
-            aces.append(_ace(self._sacl, self._sacl.rights, _DOWN, heir=self._guids.guid("class", name)))
+            aces.append(_ace(self._sacl, self._sacl.rights, _DOWN, heir=self.guids.guid("class", name)))
         return Wanted(dn, "everything of the domain that inherits", tuple(aces))
 
     def of_mailbox(self, dn: str, reason: str = "inherits nothing") -> Wanted:
