@@ -39,10 +39,11 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Told(msgspec.Struct):
-    """What an act leaves behind."""
+    """What an act leaves behind. `ended` are gaps that it ends: rows of truth whose evidence was told before."""
 
     rows: list[TruthRow] = []
     drafts: list[Draft] = []
+    ended: list[TruthRow] = []
 
     def all_drafts(self) -> list[Draft]:
         """Return every record to be written, those of the rows' evidence included, once each."""

@@ -134,7 +134,7 @@ class History:
         drafts = told.all_drafts()
         self._evidence.add(drafts)
         self._evidence.add(copy for draft in drafts if (copy := written_twice(draft)) is not None)
-        self._rows.extend(told.rows)
+        self._rows.extend((*told.rows, *told.ended))
         played = self._playing.get(act.case or "")
         if played is not None:
             for row in told.rows:

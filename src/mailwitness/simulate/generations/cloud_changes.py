@@ -314,7 +314,7 @@ class CloudChanges(Part):
         told = self._cmdlet(
             act, "audit.bypass_set", cmdlet, parameters, trustee.name, **to_whom(trustee), after=str(on)
         )
-        told.rows += self._switched(act, told.rows[0], ("bypass", trustee.name), on=not on, **to_whom(trustee))
+        told.ended += self._switched(act, told.rows[0], ("bypass", trustee.name), on=not on, **to_whom(trustee))
         return told
 
     def stop_admin_audit(self, act: Act) -> Told:
@@ -334,7 +334,7 @@ class CloudChanges(Part):
         told = self._cmdlet(
             act, what, "Set-AdminAuditLogConfig", parameters, "Admin Audit Log Settings", after=str(on), **about
         )
-        told.rows += self._switched(act, told.rows[0], ("ingestion", ""), on=on, **about)
+        told.ended += self._switched(act, told.rows[0], ("ingestion", ""), on=on, **about)
         return told
 
     def service_grant(self, act: Act) -> Told:

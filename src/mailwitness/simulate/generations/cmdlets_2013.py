@@ -289,7 +289,7 @@ class Cmdlets2013(Part):
         (self.world.bypassing.add if on else self.world.bypassing.discard)(trustee.name)
         row = self._row(act, "change", "audit.bypass_set", evidence, after=str(on), **to_whom(trustee), **fields)
         ended = self._switched(act, row, ("bypass", trustee.name), on=not on, **to_whom(trustee))
-        return Told([row, *ended])
+        return Told([row], ended=ended)
 
     def disable_audit(self, act: Act) -> Told:
         """Switch a mailbox's audit log off."""
@@ -312,7 +312,7 @@ class Cmdlets2013(Part):
         about = whose(mailbox) | {"attribute": "AuditEnabled"}
         row = self._row(act, "change", "audit.settings_changed", evidence, after=str(on), **fields | about)
         ended = self._switched(act, row, ("mailbox", mailbox.name), on=on, **about)
-        return Told([row, *ended])
+        return Told([row], ended=ended)
 
     def stop_admin_audit(self, act: Act) -> Told:
         """Switch the administrator audit log off; this very cmdlet is still in it."""
@@ -333,7 +333,7 @@ class Cmdlets2013(Part):
         about = {"attribute": "AdminAuditLogEnabled", "scope": "organization"}
         row = self._row(act, "change", "audit.settings_changed", evidence, after=str(on), **fields | about)
         ended = self._switched(act, row, ("cmdlets", ""), on=on, **about)
-        return Told([row, *ended])
+        return Told([row], ended=ended)
 
     def maintain(self, act: Act) -> Told:
         """Run a cmdlet that changes nothing about access: a virtual directory's address."""

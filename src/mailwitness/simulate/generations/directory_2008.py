@@ -130,7 +130,7 @@ class Directory2008(Directory[Windows2008]):
         )
         where = {"host": host.name, "attribute": "Directory Service Changes"}
         ended = self._switched(act, row, ("policy", host.name), on=on, **where)
-        return Told([row, *ended])
+        return Told([row], ended=ended)
 
     def edit_profile(self, act: Act) -> Told:
         """Let the help desk correct a telephone number: 5136 of an attribute that says nothing about access."""

@@ -66,7 +66,7 @@ def write(name: str, folder: Path | None) -> tuple[list[Path], list[TruthRow]]:
         for act in sorted([*_everyday(plan, world), *plan.story], key=lambda act: act.at):
             told = teller.tell(act)
             evidence.add(told.all_drafts())
-            rows += told.rows
+            rows += (*told.rows, *told.ended)
     return evidence.paths, rows
 
 
