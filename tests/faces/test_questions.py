@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailwitness.analysis.filters import Match
+from mailwitness.analysis.filters import Filters, Known, Match
 from mailwitness.errors import UsageError
 from mailwitness.faces.cli import main
 from mailwitness.faces.exit_codes import strongest
@@ -15,9 +15,9 @@ from mailwitness.faces.output import Answer
 from mailwitness.faces.verbs_questions import ACCESS_COLUMNS, _filters, _say_match, access_item
 
 
-def said(match):
+def said(match, known=None):
     answer = Answer(verb="changes", items=[], columns={})
-    _say_match(answer, "anna@a.example", match)
+    _say_match(answer, Filters(mailbox="anna@a.example", known_mailbox=known), match)
     return answer
 
 
@@ -33,6 +33,13 @@ def test_a_single_match_by_name_alone_is_said_in_every_form():
 
 def test_a_match_in_full_needs_no_word():
     assert said(Match(("anna@a.example",), weak=False)).notes == []
+
+
+def test_what_the_directory_knows_is_said():
+    names = ("A\\anna", "B\\anna")
+    answer = said(Match(("anna@a.example",), weak=False), Known(names, names, frozenset()))
+    assert answer.notes == ["anna@a.example can mean several: A\\anna, B\\anna. All are shown."]
+    assert answer.envelope()["matched"]["by_directory"] == names
 
 
 def test_what_is_not_listed_is_counted():

@@ -55,8 +55,8 @@ def accesses(
 
 def _asked(engine: Engine, filters: Filters) -> dict[str, Any] | None:
     """Return the parameters of the questions, or None where a name asked for is nobody's in this trail."""
-    references = references_of(engine, filters.mailbox).references if filters.mailbox else None
-    actors = actors_of(engine, filters.actor) if filters.actor else None
+    references = references_of(engine, filters.mailbox, filters.known_mailbox).references if filters.mailbox else None
+    actors = actors_of(engine, filters.actor, filters.known_actor) if filters.actor else None
     if references == () or actors == ():
         return None
     return {

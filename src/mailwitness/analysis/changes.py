@@ -10,8 +10,7 @@ import msgspec
 from mailwitness.analysis.acts import ACROSS_HOSTS, assemble
 from mailwitness.analysis.change import Act, Change, Witness
 from mailwitness.analysis.descriptor_change import describe, is_descriptor, is_mailbox_descriptor
-from mailwitness.analysis.filters import Filters, references_of
-from mailwitness.analysis.names import names
+from mailwitness.analysis.filters import Filters, Wanted, wanted_of
 from mailwitness.analysis.restated_policy import restated_policies
 from mailwitness.analysis.roles import BARE_CHANGE, DIRECTORY_VALUE, OBJECT_ACCESS, role_of
 from mailwitness.engine.interface import Engine
@@ -42,10 +41,7 @@ def changes(
         since=_away(filters.since, -across_hosts),
         until=_away(filters.until, across_hosts),
     )
-    wanted = None
-    if filters.mailbox:
-        wanted = {name for ref in references_of(engine, filters.mailbox).references for name in names(ref)}
-        wanted |= names(filters.mailbox)
+    wanted = wanted_of(engine, filters)
     seen = Seen.in_rows(rows)
     restated = restated_policies(engine, filters)
     shown: list[Change] = []
@@ -228,7 +224,7 @@ def _unchanged(act: Act) -> bool:
     return act.partial is None and is_descriptor(act.main) and act.role == DIRECTORY_VALUE and not act.differences
 
 
-def _asked_for(change: Change, filters: Filters, wanted: set[str] | None) -> bool:
+def _asked_for(change: Change, filters: Filters, wanted: Wanted | None) -> bool:
     in_window = (not filters.since or change.occurred_at >= filters.since) and (
         not filters.until or change.occurred_at < filters.until
     )
@@ -237,8 +233,5 @@ def _asked_for(change: Change, filters: Filters, wanted: set[str] | None) -> boo
         and filters.outcome in (None, change.outcome)
         and filters.actor_matches(change.actor_name, change.actor_sid, change.performed_by)
         and filters.right_matches(change.rights)
-        and (
-            wanted is None
-            or any(wanted & names(ref) for ref in (change.mailbox_ref, change.object_dn, change.object_guid))
-        )
+        and (wanted is None or wanted.is_meant(change.mailbox_ref, change.object_dn, change.object_guid))
     )

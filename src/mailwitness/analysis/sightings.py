@@ -65,6 +65,11 @@ def of_events(engine: Engine) -> Iterator[Sighting]:
         names += _pair("app_id", row["app_id"])
         if len(names) > 1:
             yield Sighting(first=row["first_at"], last=row["last_at"], names=tuple(names), kind=row["kind"])
+    yield from of_renames(engine)
+
+
+def of_renames(engine: Engine) -> Iterator[Sighting]:
+    """Yield a sighting for each rename, move and change of address on record."""
     for row in engine.rows(load_query("mailwitness.analysis.sql", "renames")):
         yield from _rename(row)
 

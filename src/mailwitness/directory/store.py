@@ -26,7 +26,13 @@ from mailwitness.directory.model import (
 )
 from mailwitness.directory.problems import Problems
 from mailwitness.directory.rows import DESCRIPTOR_BYTES, OBSERVED, Rows
-from mailwitness.directory.tables import DirectoryTables, TableFile, read_file, read_observations
+from mailwitness.directory.tables import (
+    DirectoryTables,
+    TableFile,
+    read_file,
+    read_observations,
+    read_principals_called,
+)
 from mailwitness.errors import EvidenceError, TrailError
 from mailwitness.event import canonical, instant
 from mailwitness.knowledge.guids import Guids, NamedGuid, guids
@@ -89,6 +95,14 @@ class Observations:
     def role_assignments(self) -> list[RoleAssignment]:
         """Management roles as cmdlets show them."""
         return self._read("role_assignments")
+
+    def principals_called(self, names: Sequence[str]) -> list[Principal]:
+        """Return every observation of the objects that one of `names` can mean, without reading all of them."""
+        return read_principals_called(self._trail, self._files, names)
+
+    def times_of(self, evidence_sha256: str) -> list[datetime]:
+        """Return the times at which the directory was found to be as an evidence says."""
+        return [each.observed_at for each in self.snapshots if each.evidence_sha256 == evidence_sha256]
 
     def _read(self, name: str) -> list[Any]:
         return read_observations(self._trail, self._files, name)

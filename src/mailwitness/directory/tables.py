@@ -12,16 +12,18 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from mailwitness.directory.model import Observation
+from mailwitness.directory.called_by import rows_called, rows_of
+from mailwitness.directory.model import Observation, Principal
 from mailwitness.directory.rows import OBSERVED, SCHEMAS, Rows
 from mailwitness.errors import TrailError
 from mailwitness.trail.delta_log import commit_path
@@ -29,6 +31,8 @@ from mailwitness.trail.durable import TEMPORARY, make_directory, sync_directory,
 from mailwitness.trail.reader import RESTORE
 from mailwitness.trail.sealing import hash_file
 
+Shape = TypeVar("Shape", bound=Observation)
+PRINCIPALS = "principals"
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
@@ -167,8 +171,29 @@ def _observed_at(observation: Observation) -> datetime:
     return observation.observed_at
 
 
-def _read_file(trail: Path, file: TableFile, shape: type[Observation]) -> list[Observation]:
-    table = read_file(trail, file)
+def read_principals_called(trail: Path, files: Iterable[TableFile], names: Sequence[str]) -> list[Principal]:
+    """Return every observation of the objects that one of `names` can mean, by time.
+
+    Their whole history, under all names they had, and nothing of the others. Raises TrailError as `read_observations`.
+    """
+    tables = [read_file(trail, file) for file in files if file.table == PRINCIPALS]
+    hits = [rows_called(table, names) for table in tables]
+    guids = {guid for hit in hits for guid in hit.column("object_guid").to_pylist() if guid}
+    sids = {sid for hit in hits for sid in hit.column("sid").to_pylist() if sid}
+    found: list[Principal] = []
+    for table, hit in zip(tables, hits, strict=True):
+        nameless = hit.filter(pc.and_(pc.is_null(hit.column("object_guid")), pc.is_null(hit.column("sid"))))
+        found += _structs(rows_of(table, guids, sids), Principal)
+        found += _structs(nameless, Principal)
+    found.sort(key=_observed_at)
+    return found
+
+
+def _read_file(trail: Path, file: TableFile, shape: type[Shape]) -> list[Shape]:
+    return _structs(read_file(trail, file), shape)
+
+
+def _structs(table: pa.Table, shape: type[Shape]) -> list[Shape]:
     columns = [_values(table.column(field.name)) for field in msgspec.structs.fields(shape)]
     return [shape(**dict(zip(table.column_names, row, strict=True))) for row in zip(*columns, strict=True)]
 

@@ -12,7 +12,9 @@ from mailwitness.analysis.changes import changes as ask_changes
 from mailwitness.analysis.coverage import Coverage, coverage_of
 from mailwitness.analysis.filters import Filters, Match, references_of
 from mailwitness.analysis.names import short
+from mailwitness.analysis.naming import with_names
 from mailwitness.analysis.timeline import timeline as ask_timeline
+from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
 from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
@@ -87,11 +89,12 @@ def changes(
     filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise)
     reader = open_reader(trail)
     with Embedded(reader, recovered=recovered) as engine:
+        filters = with_names(engine, load_observations(trail), filters)
         found, hidden = ask_changes(engine, filters)
         coverage = coverage_of(engine, filters)
-        match = _match_of(engine, mailbox)
+        match = _match_of(engine, filters)
     answer = _answer("changes", [change_item(change) for change in found], CHANGE_COLUMNS, hidden, coverage, reader)
-    _say_match(answer, mailbox, match)
+    _say_match(answer, filters, match)
     _finish(answer, coverage, form, accept)
 
 
@@ -114,11 +117,12 @@ def accesses(
     filters = _filters(since, until, mailbox, actor, right, outcome, noise=noise, non_owner=non_owner, at_most=limit)
     reader = open_reader(trail)
     with Embedded(reader, recovered=recovered) as engine:
+        filters = with_names(engine, load_observations(trail), filters)
         found, hidden = ask_accesses(engine, filters)
         coverage = coverage_of(engine, filters)
-        match = _match_of(engine, mailbox)
+        match = _match_of(engine, filters)
     answer = _answer("accesses", [access_item(row) for row in found], ACCESS_COLUMNS, hidden, coverage, reader)
-    _say_match(answer, mailbox, match)
+    _say_match(answer, filters, match)
     _finish(answer, coverage, form, accept)
 
 
@@ -136,12 +140,13 @@ def timeline(
     filters = _filters(since, until, mailbox, None, None, None, noise=noise)
     reader = open_reader(trail)
     with Embedded(reader, recovered=recovered) as engine:
+        filters = with_names(engine, load_observations(trail), filters)
         found, hidden = ask_timeline(engine, filters)
         coverage = coverage_of(engine, filters)
-        match = _match_of(engine, mailbox)
+        match = _match_of(engine, filters)
     items = [_timeline_item(entry) for entry in found]
     answer = _answer("timeline", items, TIMELINE_COLUMNS, hidden, coverage, reader)
-    _say_match(answer, mailbox, match)
+    _say_match(answer, filters, match)
     _finish(answer, coverage, form, accept)
 
 
@@ -231,19 +236,23 @@ def _filters(
     )
 
 
-def _match_of(engine: Embedded, mailbox: str | None) -> Match | None:
-    return None if mailbox is None else references_of(engine, mailbox)
+def _match_of(engine: Embedded, filters: Filters) -> Match | None:
+    return None if filters.mailbox is None else references_of(engine, filters.mailbox, filters.known_mailbox)
 
 
-def _say_match(answer: Answer, mailbox: str | None, match: Match | None) -> None:
+def _say_match(answer: Answer, filters: Filters, match: Match | None) -> None:
     """Say in every form which references a mailbox asked for was taken to mean, and how surely."""
     if match is None:
         return
-    answer.more["matched"] = {"asked": mailbox, "references": match.references, "by_name_alone": match.weak}
+    mailbox, known = filters.mailbox, filters.known_mailbox
+    said = {"asked": mailbox, "references": match.references, "by_name_alone": match.weak}
+    answer.more["matched"] = said | ({"by_directory": known.labels} if known else {})
     if not match.references:
         answer.notes.insert(0, f"No record in this trail names {mailbox}.")
     elif match.weak:
         answer.notes.insert(0, f"Matched by name alone: {mailbox} = {_listed(match.references)}.")
+    if known is not None and len(known.labels) > 1:
+        answer.notes.insert(0, f"{mailbox} can mean several: {_listed(known.labels)}. All are shown.")
 
 
 def _listed(references: tuple[str, ...]) -> str:
