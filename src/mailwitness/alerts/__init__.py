@@ -1,1 +1,1 @@
-"""Findings become deliveries."""
+"""Findings become cases, cases become alerts, alerts reach the right person."""
