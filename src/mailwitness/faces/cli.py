@@ -9,7 +9,15 @@ import typer
 
 from mailwitness import __version__
 from mailwitness.errors import MailwitnessError
-from mailwitness.faces import verbs_coverage, verbs_demo, verbs_directory, verbs_questions, verbs_reach, verbs_trail
+from mailwitness.faces import (
+    verbs_coverage,
+    verbs_demo,
+    verbs_directory,
+    verbs_integrity,
+    verbs_questions,
+    verbs_reach,
+    verbs_trail,
+)
 from mailwitness.faces.exit_codes import FAILED
 from mailwitness.faces.text import for_terminal
 
@@ -21,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (verbs_trail, verbs_directory, verbs_questions, verbs_coverage, verbs_reach, verbs_demo):
+for module in (verbs_trail, verbs_directory, verbs_questions, verbs_coverage, verbs_reach, verbs_integrity, verbs_demo):
     module.add_to(app)
 
 

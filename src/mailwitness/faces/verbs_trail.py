@@ -9,13 +9,17 @@ from typing import Annotated
 
 import typer
 
+from mailwitness.errors import UsageError
 from mailwitness.faces.exit_codes import FINE, FOUND, NOT_COVERED, PROBLEMS, accepted, strongest
 from mailwitness.faces.options import AcceptOption, FormatOption, TrailOption, instant_of
 from mailwitness.faces.output import Answer, Format, dumps, plain, write
 from mailwitness.faces.progress import Bar
 from mailwitness.faces.text import for_terminal
+from mailwitness.faces.verbs_integrity import CertificateOption, certificates_of
 from mailwitness.intake.importing import import_paths
+from mailwitness.trail.anchors import anchors_in
 from mailwitness.trail.create import create_trail
+from mailwitness.trail.settings import load_settings
 from mailwitness.trail.verdict import Verdict
 from mailwitness.trail.verify import verify as verify_trail
 
@@ -128,16 +132,26 @@ def verify(
     deep: Annotated[bool, typer.Option("--deep", help="Recompute every column from its entry as well.")] = False,
     key: Annotated[str | None, typer.Option(help="The verifier key, kept elsewhere.", show_default=False)] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint kept elsewhere.", show_default=False)] = None,
+    anchors: Annotated[
+        Path | None, typer.Option(help="A folder of checkpoints that `anchor` kept elsewhere.", show_default=False)
+    ] = None,
+    tsa_certificate: CertificateOption = None,
     form: FormatOption = Format.table,
     accept: AcceptOption = "",
 ) -> None:
     """Check that nothing in the trail was altered: tiles, checkpoint, entries, sealed files and kept evidence."""
+    if anchors is not None and not anchors_in(anchors, load_settings(trail).log_id):
+        raise UsageError(
+            "there is no anchor of this trail", where=str(anchors), remedy="name the folder given to `anchor`"
+        )
     with Bar("verifying") as bar:
         verdict = verify_trail(
             trail,
             deep=deep,
             key=key,
             checkpoint=checkpoint,
+            anchors=anchors,
+            certificates=certificates_of(tsa_certificate),
             progress=lambda done, total: bar.show(done, total, "verifying"),
         )
     items = [item for item in map(plain, verdict.findings) if isinstance(item, dict)]
@@ -147,7 +161,7 @@ def verify(
         columns=FINDING_COLUMNS,
         trail={"size": verdict.size, "root": verdict.root.hex(), "anchored": verdict.state == "valid"},
         notes=verdict_sentences(verdict),
-        more={"state": verdict.state},
+        more={"state": verdict.state, "stamped": [plain(stamp) for stamp in verdict.stamped]},
     )
     if form is Format.table and not items:
         sys.stdout.write("".join(for_terminal(note) + "\n" for note in answer.notes))
@@ -162,12 +176,18 @@ def verdict_sentences(verdict: Verdict) -> list[str]:
     size = f"{verdict.size} leaves, root {verdict.root.hex()}"
     if verdict.state == "invalid":
         return [f"INVALID: {len(verdict.findings)} findings ({size})"]
+    stamps = [
+        f"stamped: an authority saw the first {stamp.size} leaves at {stamp.at:%Y-%m-%d %H:%M:%S} UTC"
+        for stamp in verdict.stamped
+    ]
     if verdict.state == "not_anchored":
         return [
             f"NOT ANCHORED: everything in the trail agrees with itself ({size}), but nothing kept elsewhere was given",
             "to check against: a rolled-back or rebuilt trail would look the same. Give --key and --checkpoint.",
+            *stamps,
         ]
-    return [f"ANCHORED and valid: the trail extends the checkpoint kept elsewhere ({size})"]
+
+    return [f"ANCHORED and valid: the trail extends the checkpoint kept elsewhere ({size})", *stamps]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -34,6 +35,13 @@ class Checked(msgspec.Struct):
     """Rows whose columns were recomputed from their entry."""
 
 
+class Stamp(msgspec.Struct, frozen=True):
+    """A time-stamping authority saw a checkpoint: the first `size` leaves existed at that time."""
+
+    size: int
+    at: datetime
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """The answer of `verify`."""
 
@@ -46,3 +54,5 @@ class Verdict(msgspec.Struct, frozen=True):
     size: int
     root: bytes
     checked: Checked
+    stamped: tuple[Stamp, ...] = ()
+    """What time-stamping authorities vouch for, by the stamps beside the anchors that were given."""

@@ -7,16 +7,20 @@ with `deep`); kept evidence; and, if given, a key and a checkpoint kept elsewher
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography import x509
+
 from mailwitness.errors import UsageError, VerificationError
+from mailwitness.trail.anchors import anchors_in, stamp_of
 from mailwitness.trail.checkpoint import Checkpoint, open_checkpoint
 from mailwitness.trail.durable import open_regular
 from mailwitness.trail.examination import Examination, Progress
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.note import NOTE_LIMIT, VerifierKey, parse_verifier_key
 from mailwitness.trail.settings import Settings, load_settings
-from mailwitness.trail.verdict import State, Verdict
+from mailwitness.trail.verdict import Stamp, State, Verdict
 from mailwitness.trail.verify_directory import check_directory
 from mailwitness.trail.verify_evidence import check_evidence
 from mailwitness.trail.verify_rows import check_rows, check_settings
@@ -31,12 +35,15 @@ def verify(
     deep: bool = False,
     key: str | None = None,
     checkpoint: Path | None = None,
+    anchors: Path | None = None,
+    certificates: Sequence[x509.Certificate] = (),
     progress: Progress | None = None,
 ) -> Verdict:
     """Verify the trail at `path`; `key` (the text of a verifier key) and `checkpoint` were kept elsewhere.
 
-    Whatever is wrong is a finding of the verdict. Raises VerificationError only where there is no trail to verify or
-    `key` is no key.
+    `anchors` is a folder of checkpoints kept elsewhere (`mailwitness anchor`): each is held against the trail, and the
+    stamps beside them against the roots `certificates`. Whatever is wrong is a finding of the verdict. Raises
+    VerificationError only where there is no trail to verify or `key` is no key.
     """
     trail = Trail(path)
     own = parse_verifier_key(key) if key is not None else None
@@ -57,14 +64,19 @@ def verify(
     check_evidence(run)
     if checkpoint is not None:
         _check_kept(run, checkpoint, _key_of(settings, own), settings)
+    kept = anchors_in(anchors, settings.log_id) if anchors is not None else []
+    stamped = [
+        stamp for each in kept for stamp in _check_anchor(run, each, _key_of(settings, own), settings, certificates)
+    ]
     root = signed.root if signed else run.store.root_at(run.size)
-    return Verdict(_state(run, own, checkpoint), run.findings, run.remarks, run.size, root, run.checked)
+    state = _state(run, is_anchored=own is not None and (checkpoint is not None or bool(kept)))
+    return Verdict(state, run.findings, run.remarks, run.size, root, run.checked, tuple(stamped))
 
 
-def _state(run: Examination, own: VerifierKey | None, checkpoint: Path | None) -> State:
+def _state(run: Examination, *, is_anchored: bool) -> State:
     if run.findings:
         return "invalid"
-    return "not_anchored" if own is None or checkpoint is None else "valid"
+    return "valid" if is_anchored else "not_anchored"
 
 
 def _key_of(settings: Settings, own: VerifierKey | None) -> VerifierKey:
@@ -99,6 +111,23 @@ def _check_kept(run: Examination, path: Path, key: VerifierKey, settings: Settin
     elif run.store.root_at(kept.size) != kept.root:
         what = "the trail is another history: its leaves do not give the root of the kept checkpoint"
         run.find(run.trail.checkpoint(run.log_id), 0, kept.size - 1, what)
+
+
+def _check_anchor(
+    run: Examination, path: Path, key: VerifierKey, settings: Settings, certificates: Sequence[x509.Certificate]
+) -> list[Stamp]:
+    """Hold the trail against one of several kept checkpoints, and the stamp beside it against its authority's root."""
+    before = len(run.findings)
+    _check_kept(run, path, key, settings)
+    if len(run.findings) > before:
+        return []
+    try:
+        note = _read_note(path)
+        at = stamp_of(path, note, certificates)
+    except VerificationError as cause:
+        run.find(path.with_suffix(".tsr"), None, None, cause.what)
+        return []
+    return [] if at is None else [Stamp(open_checkpoint(note, key).size, at)]
 
 
 def _read_note(path: Path) -> bytes:
