@@ -1,0 +1,130 @@
+"""Derived tables of patterns: windows in which rights were used, applications seen first, logs gone silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from mailwitness.analysis.explain import Explainer, Explanation, explain
+from mailwitness.analysis.filters import Filters
+from mailwitness.analysis.rights_over_time import rights_over_time
+from mailwitness.analysis.windows_of_use import (
+    HIT_AND_RUN,
+    Window,
+    audit_off,
+    hit_and_run,
+    late_first_access,
+    reset_then_owner,
+)
+from mailwitness.directory.store import Observations
+from mailwitness.engine.interface import Engine
+from mailwitness.engine.query import load_query
+from mailwitness.rules.derived import SQL, moved, placed_table
+from mailwitness.rules.tables import DERIVED
+
+Row = dict[str, Any]
+Placed = tuple[Row, list[str]]
+
+
+def window_table(engine: Engine, observations: Observations | None, first_at: datetime, last_at: datetime) -> pa.Table:
+    """Return the windows that accesses between two times, or the changes about them, open or close.
+
+    A right that is taken away now makes a window of accesses of the day before: so far back they are explained anew.
+    """
+    standing = rights_over_time(engine, observations)
+    asked = Filters(since=moved(first_at, -HIT_AND_RUN), until=moved(last_at, timedelta(seconds=1)))
+    explanations, _hidden = explain(engine, standing, asked)
+    explainer = Explainer(standing)
+    windows = [
+        *hit_and_run(explanations),
+        *late_first_access(explanations),
+        *audit_off(engine, explanations, explainer),
+        *reset_then_owner(engine, explainer),
+    ]
+    rows = [*map(_of_window, windows), *_unexplained(explanations)]
+    return placed_table(engine, "windows", rows)
+
+
+def _of_window(window: Window) -> Placed:
+    began, ended = window.began, window.ended
+    row: Row = {
+        "occurred_at": window.first_access_at,
+        "window": window.kind,
+        "mailbox_ref": window.mailbox,
+        "actor_name": window.account,
+        "right": window.right,
+        "began_by": began.by or began.by_sid,
+        "began_at": began.at,
+        "accesses": len(window.accesses),
+        "clients": list(window.clients),
+    }
+    events = [*began.event_ids, *window.accesses]
+    if ended is not None:
+        row["ended_at"] = ended.at
+        events += ended.event_ids
+        if began.at is not None and ended.at is not None:
+            row["minutes"] = (ended.at - began.at).total_seconds() / 60
+    return row, list(dict.fromkeys(events))
+
+
+def _unexplained(explanations: list[Explanation]) -> Iterator[Placed]:
+    """Yield the accesses that no known right explains, those of one actor and mailbox together."""
+    found: dict[tuple[Any, ...], list[Explanation]] = {}
+    for each in explanations:
+        if each.status == "unexplained":
+            access = each.access
+            day = access["occurred_at"].date()
+            found.setdefault((access.get("actor_name"), access.get("mailbox_ref"), day), []).append(each)
+    for several in found.values():
+        rows = [each.access for each in several]
+        first = rows[0]
+        strongest = max((row.get("strength") or "attempted" for row in rows), key=_STRENGTHS.index)
+        yield (
+            {
+                "occurred_at": first["occurred_at"],
+                "window": "unexplained",
+                "mailbox_ref": first.get("mailbox_ref"),
+                "actor_name": first.get("actor_name"),
+                "actor_sid": first.get("actor_sid"),
+                "noise": first.get("noise"),
+                "status": "unexplained",
+                "strength": strongest,
+                "action": first.get("action"),
+                "source": first.get("source"),
+                "accesses": len(rows),
+                "clients": sorted({c for row in rows if (c := row.get("client_host") or row.get("client_ip"))}),
+            },
+            [event for row in rows for event in row["witnesses"]],
+        )
+
+
+_STRENGTHS = ("attempted", "opened", "read", "acted")
+
+
+def application_table(engine: Engine, since_seq: int, until_seq: int) -> pa.Table:
+    """Return the applications that opened a mailbox for the first time by an event newly sealed."""
+    rows = engine.rows(load_query(SQL, "first_seen_applications"), since_seq=since_seq, until_seq=until_seq)
+    told = [row | {"first_event_id": row["event_id"], "event_ids": [row["event_id"]]} for row in rows]
+    return pa.Table.from_pylist(told, schema=DERIVED["applications"])
+
+
+def host_table(engine: Engine, until_seq: int, at: datetime) -> pa.Table:
+    """Return how long each log has been silent at a time, against its own longest pauses."""
+    rows = []
+    for row in engine.rows(load_query(SQL, "silent_hosts"), until_seq=until_seq, at=at):
+        longest = max(row["longest_seconds"], 1)
+        rows.append(
+            row
+            | {
+                "seq": row["last_seq"],
+                "first_event_id": row["last_event_id"],
+                "event_ids": [row["last_event_id"]],
+                "occurred_at": row["last_at"],
+                "silent_hours": row["silent_seconds"] / 3600,
+                "times_longer": row["silent_seconds"] / longest,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=DERIVED["hosts"])
