@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+from mailwitness.directory.model import Snapshot
 from mailwitness.errors import MailwitnessError
 from mailwitness.event import Problem
 
 BATCH_BYTES = 64 << 20
 """Bytes of evidence in one batch at most; more is refused. A collector that has more cuts it at a record."""
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone: others are refused at the socket."""
 
 Verb = Literal["read", "unmask", "upload", "attest", "finding", "people", "settings"]
 
@@ -34,13 +38,52 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     name: str
     data: bytes
     collector: str
-    received_at: datetime
+    received_at: Instant
     format: str | None = None
     claimed_host: str | None = None
     observed_origin: str | None = None
     delivered_by: str | None = None
     time_zone: str | None = None
     """IANA zone of times in the data that name none."""
+    collected_at: Instant | None = None
+    """When an export of a state (a directory, rights) was made that does not say so itself."""
+    bookmark: tuple[str, str] | None = None
+
+
+class Deposit(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A file for the writer to take in by itself: large logs, archives, whatever is no stream of lines.
+
+    The writer takes files only from below the folders it was told of, and only such as nobody writes to any more.
+    The fields are those of Batch.
+    """
+
+    path: str
+    name: str
+    collector: str
+    received_at: Instant
+    claimed_host: str | None = None
+    observed_origin: str | None = None
+    delivered_by: str | None = None
+    time_zone: str | None = None
+    collected_at: Instant | None = None
+    bookmark: tuple[str, str] | None = None
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a collector read of a directory, as rows of its tables, and the raw evidence it read them from.
+
+    `tables` are Arrow IPC messages by table, as `directory.rows.Rows.take_batches` gives them and `intake.states`
+    sends them; the snapshot's `evidence_sha256` has to be that of `data`.
+    """
+
+    collector: str
+    name: str
+    data: bytes
+    received_at: Instant
+    tables: tuple[tuple[str, bytes], ...]
+    snapshot: Snapshot
+    problems: tuple[Problem, ...] = ()
+    observed_origin: str | None = None
     bookmark: tuple[str, str] | None = None
 
 
@@ -51,7 +94,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     role: str
     verb: Verb
     subject: str
-    at: datetime
+    at: Instant
     reason: str | None = None
     detail: dict[str, str] = {}
 
@@ -65,11 +108,11 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     collector: str
     what: Literal["began", "ended", "lost", "silent", "resumed", "refused", "reset"]
-    at: datetime
+    at: Instant
     where: str = ""
     found: str = ""
-    since_at: datetime | None = None
-    until_at: datetime | None = None
+    since_at: Instant | None = None
+    until_at: Instant | None = None
     records: int | None = None
 
 
@@ -84,7 +127,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     root: str
     waiting_batches: int
     waiting_bytes: int
-    committed_at: datetime | None = None
+    committed_at: Instant | None = None
     failing: str | None = None
 
 

@@ -15,8 +15,10 @@ from mailwitness.collect.interface import (
     Act,
     Ask,
     Batch,
+    Deposit,
     Notice,
     NotTaken,
+    Observation,
     Receipt,
     Status,
     WriterBusy,
@@ -43,7 +45,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 _KINDS: dict[str, type[MailwitnessError]] = {"busy": WriterBusy, "failing": WriterFailing, "not_taken": NotTaken}
 
-Request = Batch | Act | Notice | Ask
+Request = Batch | Deposit | Observation | Act | Notice | Ask
+Evidence = Batch | Deposit | Observation
 Answer = Receipt | Status | Refusal
 
 _encoder = msgspec.msgpack.Encoder()
@@ -67,7 +70,7 @@ def length_of(header: bytes) -> int:
     return int(length)
 
 
-def request_of(body: bytes) -> Request:
+def request_of(body: bytes | bytearray) -> Request:
     """Read a request. Raises msgspec.DecodeError or ValidationError where it is none."""
     request: Request = _requests.decode(body)
     return request
@@ -91,7 +94,7 @@ def error_of(refusal: Refusal) -> MailwitnessError:
 
 def refusal_of(error: MailwitnessError) -> Refusal:
     """Return an error as the refusal that says it."""
-    kind = next((name for name, sort in _KINDS.items() if isinstance(error, sort)), "failing")
+    kind = next((name for name, sort in _KINDS.items() if isinstance(error, sort)), "not_taken")
     return Refusal(
         kind=kind,
         what=error.what,

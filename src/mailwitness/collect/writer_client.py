@@ -16,7 +16,6 @@ import msgspec
 from mailwitness.collect.interface import (
     Act,
     Ask,
-    Batch,
     NotAcknowledged,
     Notice,
     NotTaken,
@@ -24,7 +23,7 @@ from mailwitness.collect.interface import (
     Status,
     WriterAway,
 )
-from mailwitness.collect.wire import LENGTH, Request, address, answer_of, frame, length_of
+from mailwitness.collect.wire import LENGTH, Evidence, Request, address, answer_of, frame, length_of
 
 ANSWER_SECONDS = 120.0
 """How long an answer is waited for; a writer under load answers within a second."""
@@ -42,8 +41,8 @@ class WriterClient:
         self._idle: list[socket.socket] = []
         self._lock = threading.Lock()
 
-    def submit(self, batch: Batch) -> Receipt:
-        """Hand a batch over and return when it is durable.
+    def submit(self, batch: Evidence) -> Receipt:
+        """Hand evidence over and return when it is durable.
 
         Raises NotAcknowledged (WriterBusy, WriterAway, WriterFailing) where it is not, or not known to be: send it
         again after `retry_after`; records that were durable all the same count as duplicates then. Raises NotTaken for
@@ -51,7 +50,7 @@ class WriterClient:
         """
         return _receipt(self._ask(batch))
 
-    def submit_patiently(self, batch: Batch, stop: threading.Event) -> Receipt | None:
+    def submit_patiently(self, batch: Evidence, stop: threading.Event) -> Receipt | None:
         """Hand a batch over, again and again until it is durable; None where `stop` was set before."""
         pause = 0.0
         while not stop.is_set():
@@ -153,7 +152,7 @@ class AsyncWriterClient:
         self._timeout = timeout
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
-    async def submit(self, batch: Batch) -> Receipt:
+    async def submit(self, batch: Evidence) -> Receipt:
         """Hand a batch over; as WriterClient.submit."""
         return _receipt(await self._ask(batch))
 
