@@ -9,10 +9,8 @@ from typing import Literal
 import msgspec
 
 from mailwitness.inert import inert
+from mailwitness.rules.finding import LEVELS, Level
 
-Level = Literal["informational", "low", "medium", "high", "critical"]
-LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
-"""Sigma's levels, the lowest first."""
 TEXT_LIMIT = 500
 """Characters of one text in a message: what is longer stands in the case."""
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from mailwitness.alerts.alert import Level
 from mailwitness.alerts.span import span_of
+from mailwitness.rules.finding import Level
 
 _ADDRESS = re.compile(r"[^@\s<>\"\r\n]+@[^@\s<>\"\r\n]+")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")

@@ -9,9 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from mailwitness.alerts.alert import LEVELS, Level, level_of, rank, shifted
+from mailwitness.alerts.alert import level_of, rank, shifted
 from mailwitness.analysis.names import names
 from mailwitness.errors import UsageError
+from mailwitness.rules.finding import LEVELS, Level
 
 COLUMNS = ("kind", "name", "level", "comment")
 SIZE_LIMIT = 4 << 20

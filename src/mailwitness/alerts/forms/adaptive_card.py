@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailwitness.alerts.alert import Alert, Level, facts_of, shown
+from mailwitness.alerts.alert import Alert, facts_of, shown
+from mailwitness.rules.finding import Level
 
 VERSION = "1.4"
 """What Teams shows everywhere (Microsoft Learn, cards reference)."""

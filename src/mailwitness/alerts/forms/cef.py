@@ -7,8 +7,9 @@ import socket
 from datetime import datetime
 
 from mailwitness import __version__
-from mailwitness.alerts.alert import Alert, Level, facts_of, shown
+from mailwitness.alerts.alert import Alert, facts_of, shown
 from mailwitness.event import instant
+from mailwitness.rules.finding import Level
 
 SEVERITY: dict[Level, int] = {"informational": 1, "low": 3, "medium": 5, "high": 8, "critical": 10}
 """CEF counts 0 to 10: 0-3 low, 4-6 medium, 7-8 high, 9-10 very high."""
