@@ -34,23 +34,10 @@ class Embedded:
         what is no event: custody, seals, purges.
         """
         self._evidence = EvidenceStore(reader.trail)
-        events = reader.event_files()
-        logs = {part for name in events for part in name.parts if part.startswith("log_id=")}
-        live = "" if recovered else " AND NOT coalesce(recovered, false)"
-        once = " QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY log_id, seq) = 1" if len(logs) > 1 else ""
         self._connection = duckdb.connect(
             config={"threads": threads, "memory_limit": memory_limit, "autoload_known_extensions": False}
         )
-        self._connection.execute("SET TimeZone = 'UTC'")
-        self._connection.register("nothing", EVENTS_SCHEMA.empty_table())
-        signed = f"seq < {reader.size}"
-        kept = f"leaf_kind = 'event' AND {signed}{live}{once}"
-        self._connection.execute(
-            f"CREATE VIEW events AS SELECT *, {noise_sql()} AS noise FROM {_files(events)} WHERE {kept}"  # noqa: S608 - names are quoted
-        )
-        self._connection.execute(
-            f"CREATE VIEW leaves AS SELECT * FROM {_files(reader.leaf_files())} WHERE {signed}"  # noqa: S608 - as above
-        )
+        open_views(self._connection, reader, recovered=recovered)
 
     def __enter__(self) -> Self:
         """Return this engine."""
@@ -78,7 +65,7 @@ class Embedded:
         sql, used = query.bind(**parameters)
         cursor = self._connection.execute(sql, used)
         names = [column[0] for column in cursor.description or []]
-        return [{name: _in_utc(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
+        return [{name: in_utc(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
 
     def long_value(self, sha256: str) -> bytes:
         """Return a value that was too long for its entry. Raises EvidenceError where it is gone or was changed."""
@@ -104,11 +91,30 @@ def _scan_filters(nodes: list[dict[str, Any]]) -> Iterator[str]:
         yield from _scan_filters(node.get("children", []))
 
 
+def open_views(connection: duckdb.DuckDBPyConnection, reader: TrailReader, *, recovered: bool = False) -> None:
+    """Make the views `events` and `leaves` of a trail known to a connection, as `Embedded` promises them."""
+    events = reader.event_files()
+    logs = {part for name in events for part in name.parts if part.startswith("log_id=")}
+    live = "" if recovered else " AND NOT coalesce(recovered, false)"
+    once = " QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY log_id, seq) = 1" if len(logs) > 1 else ""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.register("nothing", EVENTS_SCHEMA.empty_table())
+    signed = f"seq < {reader.size}"
+    kept = f"leaf_kind = 'event' AND {signed}{live}{once}"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {noise_sql()} AS noise FROM {_files(events)} WHERE {kept}"  # noqa: S608 - names are quoted
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW leaves AS SELECT * FROM {_files(reader.leaf_files())} WHERE {signed}"  # noqa: S608 - as above
+    )
+
+
 def _files(names: Iterable[Path]) -> str:
     """Return what to read `names` by; the registered empty table where there are none."""
     quoted = ", ".join("'" + str(name).replace("'", "''") + "'" for name in names)
     return f"read_parquet([{quoted}], hive_partitioning = true, union_by_name = true)" if quoted else "nothing"
 
 
-def _in_utc(value: object) -> object:
+def in_utc(value: object) -> object:
+    """Return a time in UTC, anything else as it is."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value

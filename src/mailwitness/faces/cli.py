@@ -10,6 +10,7 @@ import typer
 from mailwitness import __version__
 from mailwitness.errors import MailwitnessError
 from mailwitness.faces import (
+    verbs_console,
     verbs_coverage,
     verbs_demo,
     verbs_directory,
@@ -29,7 +30,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (verbs_trail, verbs_directory, verbs_questions, verbs_coverage, verbs_reach, verbs_integrity, verbs_demo):
+for module in (
+    verbs_trail,
+    verbs_directory,
+    verbs_questions,
+    verbs_coverage,
+    verbs_reach,
+    verbs_integrity,
+    verbs_demo,
+    verbs_console,
+):
     module.add_to(app)
 
 

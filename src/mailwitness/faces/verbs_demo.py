@@ -20,6 +20,7 @@ from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
 from mailwitness.faces.output import Answer, Format, write
 from mailwitness.faces.text import for_terminal
+from mailwitness.faces.verbs_console import PORT, need_console, serve_console
 from mailwitness.faces.verbs_questions import access_item, change_item
 from mailwitness.faces.verbs_trail import verdict_sentences
 from mailwitness.intake.importing import import_paths
@@ -54,14 +55,20 @@ def demo(
         Path | None,
         typer.Option("--keep", help="Leave everything in this new folder.", show_default=False),
     ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Show it in a browser on this machine, too.")] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The console's port; 0: a free one.")] = PORT,
 ) -> None:
     """Make a trail of two invented organisations and tell what happened in them."""
+    if serve:
+        need_console()
     if keep is not None and keep.exists():
         raise UsageError(f"{keep} is there already", remedy="name a folder that does not exist yet")
     folder = keep or Path(tempfile.mkdtemp(prefix="mailwitness-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
         _tell(folder)
+        if serve:
+            serve_console(folder / "trail", port=port)
     finally:
         if keep is None:
             shutil.rmtree(folder)

@@ -1,0 +1,80 @@
+"""The accesses of single mailboxes, for whoever asks often: what `accesses` works out anew each time is kept here.
+
+Same question, same SQL of merging, the same rows. What differs: the references are given (somebody resolved the name
+already), the latest come first, and the keys and own pairs of the whole trail were made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from mailwitness.analysis.client_of import infer_clients
+from mailwitness.analysis.names import weak_name
+from mailwitness.engine.interface import Engine
+from mailwitness.engine.query import load_query
+from mailwitness.knowledge.experimental import is_experimental
+
+Row = dict[str, Any]
+SQL = "mailwitness.analysis.sql"
+_KEY = pa.schema([("reference", pa.string()), ("key", pa.string())])
+_PAIR = pa.schema([("actor_name", pa.string()), ("mailbox_ref", pa.string())])
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the accesses: whose (references as written), by whom, when; `non_owner` leaves owners out."""
+
+    references: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    non_owner: bool = True
+    noise: bool = False
+    at_most: int = 1_000
+
+
+def keys_of(references: Iterable[str]) -> pa.Table:
+    """Return what references are compared by, for `prepare`."""
+    listed = sorted(set(references))
+    return pa.table({"reference": listed, "key": [weak_name(r) for r in listed]}, schema=_KEY)
+
+
+def pairs_of(pairs: Iterable[tuple[str, str]]) -> pa.Table:
+    """Return pairs of account and mailbox that are one person's, for `prepare`."""
+    return pa.Table.from_pylist([{"actor_name": a, "mailbox_ref": m} for a, m in sorted(set(pairs))], schema=_PAIR)
+
+
+def prepare(engine: Engine, keys: pa.Table, own: pa.Table) -> None:
+    """Make known to an engine what every question of `mailbox_accesses` needs."""
+    engine.register("mailbox_keys", keys)
+    engine.register("own_mailboxes", own)
+
+
+def mailbox_accesses(engine: Engine, asked: Asked) -> list[Row]:
+    """Return at most `asked.at_most` accesses, the latest first, as rows like those of `accesses`.
+
+    `engine` was prepared. Without references, actors and events it asks of the whole trail.
+    """
+    if asked.events:
+        engine.register("asked_events", pa.table({"event_id": pa.array(asked.events, pa.string())}))
+    rows = engine.rows(
+        load_query(SQL, "mailbox_accesses"),
+        since=asked.since,
+        until=asked.until,
+        references=list(asked.references) or None,
+        actors=list(asked.actors) or None,
+        by_id=bool(asked.events) or None,
+        non_owner=asked.non_owner or None,
+        quiet=None if asked.noise else True,
+        at_most=asked.at_most,
+    )
+    infer_clients(engine, rows)
+    for row in rows:
+        if is_experimental(row["source"], row["provider"], row["event_code"]):
+            row["experimental"] = True
+    return [{name: value for name, value in row.items() if value not in (None, [], ())} for row in rows]

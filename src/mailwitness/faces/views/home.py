@@ -1,0 +1,166 @@
+"""The first page: can the trail be relied on, would we have seen it, and what should be looked at."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from mailwitness.analysis.change import Change
+from mailwitness.analysis.mailbox_accesses import Asked, mailbox_accesses
+from mailwitness.faces.views.access import AccessItem, access_item
+from mailwitness.faces.views.axis import Bars, bars
+from mailwitness.faces.views.change import ChangeItem, change_item
+from mailwitness.faces.views.picture import AsOf, Picture, as_of
+from mailwitness.readiness.verdict import Verdict, score
+
+LISTED = 8
+PERIODS = 60
+LOOKED_AT = 2_000
+"""Accesses without a certain way that are read for the home page at most."""
+SERIES = (("access", "records of access by others"), ("owner", "by owners"), ("change", "records of change"))
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One log or feed the trail has records of."""
+
+    computer: str
+    channel: str
+    source: str
+    first_at: datetime
+    last_at: datetime
+    records: int
+
+
+class HomeView(msgspec.Struct, frozen=True, kw_only=True):
+    """The first page."""
+
+    as_of: AsOf
+    sources: tuple[Source, ...]
+    holes: tuple[str, ...]
+    coverage_score: float | None
+    worst: tuple[Verdict, ...]
+    uncovered: int
+    accesses: int
+    unexplained: int
+    """Accesses by others that had no way open for certain."""
+    unusual: tuple[AccessItem, ...]
+    risky: tuple[ChangeItem, ...]
+    risky_count: int
+    activity: Bars
+    mailboxes: int
+    changes: int
+    events: int
+
+
+def home_view(picture: Picture) -> HomeView:
+    """Return the first page; the same for all who ask of one picture."""
+    known = picture.kept.get("home")
+    if isinstance(known, HomeView):
+        return known
+    view = picture.kept["home"] = _home_view(picture)
+    return view
+
+
+def _home_view(picture: Picture) -> HomeView:
+    items = (change_item(picture.people, change) for change in reversed(_shown(picture)))
+    risky = [item for item in items if item.risks]
+    open_verdicts = [verdict for verdict in picture.verdicts if not verdict.covered]
+    unusual = _unusual(picture)
+    return HomeView(
+        as_of=as_of(picture),
+        sources=sources_of(picture),
+        holes=tuple(part.what for part in picture.coverage.parts if part.verdict == "absent"),
+        coverage_score=score(picture.verdicts),
+        worst=tuple(_of_each_check(open_verdicts))[:LISTED],
+        uncovered=len(open_verdicts),
+        accesses=picture.tally.accesses,
+        unexplained=len(unusual),
+        unusual=tuple(unusual[:LISTED]),
+        risky=tuple(risky[:LISTED]),
+        risky_count=len(risky),
+        activity=activity(picture),
+        mailboxes=len(picture.standing.facts.mailboxes),
+        changes=len(_shown(picture)),
+        events=sum(row["records"] for row in picture.hosts),
+    )
+
+
+def _shown(picture: Picture) -> list[Change]:
+    return [change for change in picture.changes if change.noise is None]
+
+
+def _of_each_check(found: list[Verdict]) -> list[Verdict]:
+    """Return the longest open stretch of each check and host."""
+    seen: dict[tuple[str, str], Verdict] = {}
+    for verdict in found:
+        seen.setdefault((verdict.computer, verdict.check), verdict)
+    return list(seen.values())
+
+
+def _unusual(picture: Picture) -> list[AccessItem]:
+    """Return the accesses nothing explains for certain: those no right explains first, then the latest."""
+    ids = tuple(picture.tally.unexplained[:LOOKED_AT])
+    if not ids:
+        return []
+    with picture.engine() as engine:
+        rows = mailbox_accesses(engine, Asked(events=ids, at_most=LOOKED_AT))
+    items = [access_item(picture, row) for row in rows]
+    kept = [item for item in items if item.status in ("unexplained", "possible")]
+    return sorted(kept, key=lambda item: item.status != "unexplained")
+
+
+def sources_of(picture: Picture) -> tuple[Source, ...]:
+    """Return the logs and feeds the trail has records of."""
+    return tuple(
+        Source(
+            computer=row["computer"] or "",
+            channel=row["channel"] or "",
+            source=row["source"],
+            first_at=row["first_at"],
+            last_at=row["last_at"],
+            records=row["records"],
+        )
+        for row in picture.hosts
+    )
+
+
+def activity(picture: Picture) -> Bars:
+    """Return accesses and changes over time: days with records, or weeks or months where those are too many."""
+    for unit in _UNITS:
+        rows = picture.index.rows(_ACTIVITY, [unit], {"own_pairs": picture.own})
+        if len(rows) <= PERIODS:
+            break
+    form, length = _UNITS[unit]
+    drawn: list[tuple[str, tuple[int, ...], bool]] = []
+    before: datetime | None = None
+    for at, others, owners, changed in rows[-PERIODS:]:
+        drawn.append((at.strftime(form), (others, owners, changed), before is not None and at - before > length))
+        before = at
+    return bars(SERIES, drawn)
+
+
+_UNITS = {
+    "day": ("%Y-%m-%d", timedelta(days=1)),
+    "week": ("week of %Y-%m-%d", timedelta(days=7)),
+    "month": ("%Y-%m", timedelta(days=31)),
+    "year": ("%Y", timedelta(days=366)),
+}
+"""Periods of the chart, the finest first: how each is written, and how far apart two in a row begin."""
+_ACTIVITY = """
+WITH own AS (
+  SELECT a.name_id AS actor_name, m.name_id AS mailbox_ref FROM own_pairs AS o
+  JOIN names AS a ON a.text = o.actor_name JOIN names AS m ON m.text = o.mailbox_ref
+),
+shown AS (
+  SELECT e.occurred_at, e.kind,
+         e.kind = 'access' AND (e.logon_type = 'owner' OR (e.logon_type IS NULL
+           AND o.actor_name IS NOT NULL)) AS by_owner
+  FROM entries AS e LEFT JOIN own AS o ON o.actor_name = e.actor_name AND o.mailbox_ref = e.mailbox_ref
+  WHERE e.kind IN ('access', 'permission', 'membership', 'role', 'routing', 'audit', 'account') AND NOT e.is_noise
+)
+SELECT date_trunc(?, occurred_at) AS period, count(*) FILTER (WHERE kind = 'access' AND NOT by_owner) AS others,
+       count(*) FILTER (WHERE by_owner) AS owners, count(*) FILTER (WHERE kind <> 'access') AS changed
+FROM shown
+GROUP BY period ORDER BY period
+"""

@@ -1,0 +1,292 @@
+"""One mailbox: who can open it, now or at a past time; its changes and accesses on one axis; when we were blind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from mailwitness.analysis.change import Change
+from mailwitness.analysis.mailbox_accesses import Asked, mailbox_accesses
+from mailwitness.analysis.reach import Line, who_can_open
+from mailwitness.directory.clock import micros, moment
+from mailwitness.faces.views.access import AccessItem, access_item
+from mailwitness.faces.views.axis import Axis, Mark, Scale, Stretch, axis
+from mailwitness.faces.views.change import ChangeItem, change_item
+from mailwitness.faces.views.people import Named
+from mailwitness.faces.views.picture import AsOf, Picture, as_of
+from mailwitness.faces.views.ways import WayView, giver, newest_step, way_view
+from mailwitness.faces.views.wording import OF, RANK, Sentence, stamp, when
+
+ACCESSES = 1_000
+"""Accesses on one page at most, the latest; the page says so and narrows by time."""
+LANES = 8
+BANDS = 6
+MARKS = 120
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who has which right on the mailbox, by which way."""
+
+    account: Named
+    right: str
+    of: str
+    good_for: str
+    way: WayView
+    ways: int
+    since: str
+    by: Named
+    is_disabled: bool = False
+    is_owner: bool = False
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """Accesses of one actor, from one client and session, on one day. `strength` is the strongest of them."""
+
+    actor: Named
+    first_at: datetime
+    last_at: datetime
+    strength: str
+    statuses: tuple[str, ...]
+    client: str
+    client_note: str
+    logon_type: str
+    accesses: tuple[AccessItem, ...]
+
+    @property
+    def let_in(self) -> Sentence:
+        """Return what let the first of them in."""
+        return self.accesses[0].let_in
+
+    @property
+    def whats(self) -> tuple[tuple[str, int], ...]:
+        """Return what was done, how often."""
+        counts: dict[str, int] = {}
+        for each in self.accesses:
+            counts[each.what] = counts.get(each.what, 0) + 1
+        return tuple(counts.items())
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """One day of the timeline: changes and visits in order of time."""
+
+    day: date
+    entries: tuple[ChangeItem | Visit, ...]
+
+
+class MailboxAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asks of the page: the rights as of `at`, the timeline from `since` to before `until`."""
+
+    at: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    owner: bool = False
+    """Show what the owner did, too."""
+    noise: bool = False
+
+
+class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
+    """The mailbox's page."""
+
+    name: Named
+    other_names: tuple[str, ...]
+    at: datetime
+    is_now: bool
+    holders: tuple[Holder, ...]
+    moments: tuple[datetime, ...]
+    """Times at which who can open it changed, the latest first."""
+    days: tuple[Day, ...]
+    count_accesses: int
+    count_changes: int
+    beyond_limit: bool
+    hidden_noise: int
+    hidden_owner: int
+    axis: Axis | None
+    uncovered: tuple[str, ...]
+    as_of: AsOf
+
+
+def mailbox_view(picture: Picture, thing: int, asked: MailboxAsked) -> MailboxView:
+    """Return the page of a thing's mailbox."""
+    people = picture.people
+    at = asked.at or picture.made_at
+    accesses, beyond, hidden_owner = _accesses(picture, thing, asked)
+    changed = [c for c in people.changes_on.get(thing, ()) if _within(c.occurred_at, asked)]
+    shown = [c for c in changed if asked.noise or c.noise is None]
+    items = [change_item(people, change) for change in shown]
+    with picture.lock:
+        holders = holders_of(picture, thing, at)
+        moments = sorted(picture.standing.moments_around(thing), reverse=True)
+    computers = _computers(accesses, shown)
+    return MailboxView(
+        name=people.mailbox(thing),
+        other_names=other_names(picture, thing),
+        at=at,
+        is_now=asked.at is None,
+        holders=holders,
+        moments=tuple(each for micro in moments[:20] if (each := moment(micro)) is not None),
+        days=days_of([*items, *visits_of(accesses)]),
+        count_accesses=len(accesses),
+        count_changes=len(items),
+        beyond_limit=beyond,
+        hidden_noise=len(changed) - len(shown),
+        hidden_owner=hidden_owner,
+        axis=draw_axis(picture, accesses, items, asked, computers),
+        uncovered=uncovered_of(picture, computers),
+        as_of=as_of(picture),
+    )
+
+
+def holders_of(picture: Picture, thing: int, at: datetime) -> tuple[Holder, ...]:
+    """Return who can open a mailbox, send from it or take it at a time. The picture's lock is held."""
+    return tuple(_holder(picture, line) for line in who_can_open(picture.standing, thing, micros(at)))
+
+
+def _holder(picture: Picture, line: Line) -> Holder:
+    people = picture.people
+    account = people.refer(line.account)
+    newest = newest_step(line.way)
+    return Holder(
+        account=account,
+        right=line.right,
+        of=line.of,
+        good_for=OF.get(line.of, line.of),
+        way=way_view(people, account, line.way),
+        ways=line.ways,
+        since=when(newest.since),
+        by=giver(people, newest.since),
+        is_disabled=line.is_disabled,
+        is_owner=line.way.right == "owner",
+    )
+
+
+def _accesses(picture: Picture, thing: int, asked: MailboxAsked) -> tuple[list[AccessItem], bool, int]:
+    references = picture.people.references_of(thing)
+    if not references:
+        return [], False, 0
+    question = Asked(
+        references=references,
+        since=asked.since,
+        until=asked.until,
+        non_owner=not asked.owner,
+        noise=asked.noise,
+        at_most=ACCESSES + 1,
+    )
+    with picture.engine() as engine:
+        rows = mailbox_accesses(engine, question)
+    items = [access_item(picture, row) for row in rows[:ACCESSES]]
+    kept = [item for item in items if asked.owner or item.status != "owner"]
+    return kept, len(rows) > ACCESSES, len(items) - len(kept)
+
+
+def _within(at: datetime, asked: MailboxAsked) -> bool:
+    return (asked.since is None or at >= asked.since) and (asked.until is None or at < asked.until)
+
+
+def other_names(picture: Picture, thing: int) -> tuple[str, ...]:
+    """Return every other name of a thing, for a person to recognise it by."""
+    spans = picture.people.identities.thing(thing).spans
+    label = picture.people.identities.label(thing)
+    names = dict.fromkeys(span.value for held in spans.values() for span in held)
+    return tuple(name for name in names if name != label)
+
+
+def visits_of(accesses: Iterable[AccessItem]) -> list[Visit]:
+    """Return accesses grouped by actor, day, client and session."""
+    groups: dict[tuple[str, date, str, str, str], list[AccessItem]] = {}
+    for item in sorted(accesses, key=lambda each: each.occurred_at):
+        refused = "refused" if item.outcome == "failure" else ""
+        key = (item.actor.key or item.actor.text, item.occurred_at.date(), item.client, item.session, refused)
+        groups.setdefault(key, []).append(item)
+    return [
+        Visit(
+            actor=each[0].actor,
+            first_at=each[0].occurred_at,
+            last_at=each[-1].occurred_at,
+            strength=max((item.strength for item in each), key=lambda s: RANK.get(s, 0)),
+            statuses=tuple(dict.fromkeys(item.status for item in each)),
+            client=each[0].client,
+            client_note=each[0].client_note,
+            logon_type=each[0].logon_type,
+            accesses=tuple(each),
+        )
+        for each in groups.values()
+    ]
+
+
+def days_of(entries: Iterable[ChangeItem | Visit]) -> tuple[Day, ...]:
+    """Return entries by day, the latest day first, within a day in order of time."""
+    days: dict[date, list[ChangeItem | Visit]] = {}
+    for entry in sorted(entries, key=_at):
+        days.setdefault(_at(entry).date(), []).append(entry)
+    return tuple(Day(day=day, entries=tuple(days[day])) for day in sorted(days, reverse=True))
+
+
+def _at(entry: ChangeItem | Visit) -> datetime:
+    return entry.occurred_at if isinstance(entry, ChangeItem) else entry.first_at
+
+
+def _computers(accesses: list[AccessItem], changes: list[Change]) -> set[str]:
+    found = {item.server.lower() for item in accesses if item.server}
+    return found | {w.computer.lower() for change in changes for w in change.witnesses if w.computer}
+
+
+def uncovered_of(picture: Picture, computers: set[str]) -> tuple[str, ...]:
+    """Return the known holes in the logs of `computers` (of all, where none is known)."""
+    parts = [part for part in picture.coverage.parts if part.verdict == "absent"]
+    mine = [p for p in parts if not computers or (p.computer or "").lower() in computers]
+    return tuple(dict.fromkeys(part.what for part in mine))
+
+
+def draw_axis(
+    picture: Picture,
+    accesses: list[AccessItem],
+    changes: list[ChangeItem],
+    asked: MailboxAsked,
+    computers: set[str],
+) -> Axis | None:
+    """Return changes and accesses on one axis, one lane an actor, and the logs at hand below; None without any."""
+    times = [item.occurred_at for item in accesses] + [item.occurred_at for item in changes]
+    if not times:
+        return None
+    scale = Scale(asked.since or min(times), asked.until or max(times))
+    lanes: dict[str, list[Mark]] = {}
+    entries: list[AccessItem | ChangeItem] = [*accesses, *changes]
+    for item in sorted(entries, key=lambda each: each.occurred_at)[-LANES * MARKS :]:
+        lanes.setdefault(item.actor.text, []).append(_mark(scale, item))
+    busiest = sorted(lanes.items(), key=lambda lane: (-len(lane[1]), lane[0]))
+    rows = [(label, marks[-MARKS:]) for label, marks in busiest[:LANES]]
+    rest = [mark for _, marks in busiest[LANES:] for mark in marks]
+    if rest:
+        rows.append((f"{len(busiest) - LANES} others", rest[-MARKS:]))
+    return axis(scale, rows, _bands(picture, scale, computers))
+
+
+def _mark(scale: Scale, item: AccessItem | ChangeItem) -> Mark:
+    at = item.occurred_at
+    if isinstance(item, ChangeItem):
+        tone = "refused" if item.outcome == "failure" else "change"
+        title = f"{stamp(at)} {item.actor.text} {item.what} {item.rights}".strip()
+        return Mark(x=scale.x(at), shape="change", tone=tone, title=title, page="change", key=item.change_id)
+    title = f"{stamp(at)} {item.actor.text} {item.what} ({item.status})"
+    return Mark(x=scale.x(at), shape="access", tone=item.status, title=title, page="access", key=item.event_id)
+
+
+def _bands(picture: Picture, scale: Scale, computers: set[str]) -> list[tuple[str, list[Stretch]]]:
+    """Return for each log of `computers` where its records are at hand, and its holes."""
+    logs: dict[tuple[str, str], list[Stretch]] = {}
+    for part in picture.coverage.parts:
+        key = ((part.computer or "").lower(), (part.channel or "").lower())
+        if not part.computer or key[0] not in computers:
+            continue
+        tone = "blind" if part.verdict == "absent" else "covered"
+        until = part.until + timedelta(seconds=1) if part.until else None
+        stretch = scale.stretch(part.since, until, tone, part.what)
+        if stretch:
+            logs.setdefault(key, []).append(stretch)
+    listed = sorted(logs.items(), key=lambda log: (-len(log[1]), log[0]))[:BANDS]
+    return [
+        (f"{computer}, {channel}", sorted(parts, key=lambda s: s.tone == "blind"))
+        for (computer, channel), parts in listed
+    ]

@@ -1,0 +1,1 @@
+"""The console: server-rendered pages over one trail. It holds no key and cannot write to the trail."""

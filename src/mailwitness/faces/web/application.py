@@ -1,0 +1,134 @@
+"""The console as an ASGI application: `application(trail)` gives it, uvicorn or `mailwitness serve` runs it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from importlib import resources
+from pathlib import Path
+
+import anyio.to_thread
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from mailwitness.engine.event_index import EventIndex
+from mailwitness.errors import MailwitnessError, TrailError
+from mailwitness.faces.views.picture import Pictures
+from mailwitness.faces.web.guard import LOCAL, Guard
+from mailwitness.faces.web.page import Refused, Shown, page, reader_of, render
+from mailwitness.faces.web.pages.home import home
+from mailwitness.faces.web.pages.mailbox import access, mailbox
+from mailwitness.faces.web.reader import LocalReader, Readers, Recorder
+from mailwitness.faces.web.rendering import environment
+from mailwitness.trail.layout import Trail
+
+STATIC = {"console.css": "text/css", "console.js": "text/javascript", "mark.svg": "image/svg+xml"}
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Table [console] of the service's configuration.
+
+    `hosts` are the names the console answers to (protection against DNS rebinding); `bind` and `port` where it listens.
+    """
+
+    bind: str = "127.0.0.1"
+    port: int = 8443
+    hosts: tuple[str, ...] = LOCAL
+
+
+def application(
+    trail: Path,
+    *,
+    writer: Recorder | None = None,
+    config: ConsoleSettings | None = None,
+    readers: Readers | None = None,
+) -> Starlette:
+    """Return the console of the trail at `trail`.
+
+    With a `writer` every reading of a mailbox's trail becomes a leaf before the page is shown, and evidence can be
+    uploaded; without one the pages say that reading is not recorded. `readers` tells who is asking. The trail's
+    picture is drawn when the application starts. Raises UsageError or TrailError then where the trail cannot be read.
+    """
+    config = config or ConsoleSettings()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.pictures = await anyio.to_thread.run_sync(lambda: Pictures(trail, open_index(trail)))
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(app.state.pictures.close)
+
+    app = Starlette(
+        routes=routes(),
+        middleware=[Middleware(Guard, hosts=config.hosts)],
+        exception_handlers={404: _not_found, 405: _not_found, MailwitnessError: _failed},
+        lifespan=lifespan,
+    )
+    app.state.trail = Trail(trail)
+    app.state.recorder = writer
+    app.state.readers = readers or LocalReader()
+    app.state.templates = environment()
+    return app
+
+
+def open_index(trail: Path) -> EventIndex:
+    """Return the trail's index: the file in derived/, or one in memory where that is another's or cannot be written."""
+    try:
+        return EventIndex(Trail(trail).derived / "console" / "events.duckdb")
+    except TrailError:
+        return EventIndex(None)
+
+
+def routes() -> list[Route]:
+    """Return every route; the matrix of routes and roles is made from these."""
+    return [
+        Route("/", page(home), name="home"),
+        Route("/mailbox", page(mailbox), name="mailbox"),
+        Route("/access/{event}", page(access), name="access"),
+        Route("/theme", theme, methods=["POST"], name="theme"),
+        Route("/static/{name}", static, name="static"),
+    ]
+
+
+async def static(request: Request) -> Response:
+    """Serve one of the console's own files."""
+    name = request.path_params["name"]
+    media = STATIC.get(name)
+    if media is None:
+        return Response(status_code=404)
+    data = resources.files("mailwitness.faces.web.static").joinpath(name).read_bytes()
+    return Response(data, media_type=media, headers={"Cache-Control": "public, max-age=3600"})
+
+
+async def theme(request: Request) -> Response:
+    """Keep light or dark as the reader wants it, and go back to the page he came from."""
+    async with request.form(max_files=0, max_fields=5) as form:
+        wanted, back = str(form.get("theme", "")), str(form.get("back", "/"))
+    answer = RedirectResponse(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/", 303)
+    secure = request.url.scheme == "https"
+    if wanted in ("light", "dark"):
+        answer.set_cookie("theme", wanted, max_age=31_536_000, httponly=True, samesite="strict", secure=secure)
+    else:
+        answer.delete_cookie("theme", httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    return await _answer(request, Refused(404, "There is no such page.", "Begin at the first page, or search."))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    what, remedy = (error.what, error.remedy) if isinstance(error, MailwitnessError) else (str(error), "")
+    return await _answer(request, Refused(500, what, remedy))
+
+
+async def _answer(request: Request, refused: Refused) -> Response:
+    reader = await reader_of(request)
+    if isinstance(reader, Response):
+        return reader
+    return render(request, reader, Shown("refused.html", {"refused": refused}, status=refused.status))

@@ -1,0 +1,1 @@
+"""The console's own files: one style sheet, one script, one mark."""
