@@ -18,6 +18,8 @@ GENERATIONS: tuple[Generation, ...] = ("2003", "2008", "2019", "online")
 Question = Literal["changes", "refusals", "groups", "auditing", "logons", "accesses"]
 QUESTIONS: tuple[Question, ...] = ("changes", "refusals", "groups", "auditing", "logons", "accesses")
 SettingKind = Literal["category", "subcategory", "registry", "property"]
+HostRole = Literal["domain_controller", "exchange_server"]
+SwitchOf = Literal["mailbox", "account", "organization"]
 
 NONE, SUCCESS, FAILURE, BOTH = range(4)
 """The values of an audit setting, as GptTmpl.inf and audit.csv write them (MS-GPSB, MS-GPAC)."""
@@ -58,6 +60,51 @@ class AuditCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     proof: dict[str, tuple[int, ...]] = {}
     source_of_records: str = ""
     per_object: bool = False
+    hosts: tuple[HostRole, ...] = ()
+    channel: str = ""
+    audit_entries: tuple[str, ...] = ()
+
+    @property
+    def by_audit_entries(self) -> bool:
+        """Return whether the object's own audit entries decide as well as the setting."""
+        return bool(self.audit_entries)
+
+
+class Switch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One Exchange switch, by all names it has: whose it is, which checks it decides, the value that records."""
+
+    names: tuple[str, ...]
+    of: SwitchOf
+    checks: tuple[str, ...]
+    recording_when: bool
+    mark: Mark
+    source: str
+
+
+class Controllers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the directory tells a domain controller: the container it stands in, the RIDs of its primary group."""
+
+    container: str
+    primary_groups: tuple[int, ...]
+    mark: Mark
+    source: str
+
+
+class Lateness(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many hours after an act its record may still come."""
+
+    hours: float
+    mark: Mark
+    source: str
+
+
+class ActionList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Actions that a mailbox must audit for one logon type, or an access of that kind leaves no record."""
+
+    names: tuple[str, ...]
+    actions: tuple[str, ...]
+    mark: Mark
+    source: str
 
 
 class Correction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -112,12 +159,26 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     categories: dict[str, str]
     legacy_of: dict[str, str]
     recorded_by: dict[str, Generation]
+    switches: tuple[Switch, ...]
+    controllers: Controllers
+    lateness: dict[str, Lateness]
+    audited_actions: tuple[ActionList, ...]
+    age_limit: tuple[str, ...]
     setting_words: tuple[SettingWords, ...]
     corrections: tuple[Correction, ...]
     checks: tuple[AuditCheck, ...]
     forwarded: dict[str, tuple[str, ...]]
     event_logs: dict[Generation, EventLogSize]
     sacl: Sacl
+
+    def check(self, name: str) -> AuditCheck:
+        """Return the check of that name; raises KeyError where there is none."""
+        return {check.name: check for check in self.checks}[name]
+
+    def switch_of(self, attribute: str) -> Switch | None:
+        """Return the switch that an attribute or property is, None where it is none."""
+        wanted = attribute.casefold()
+        return next((each for each in self.switches if wanted in (name.casefold() for name in each.names)), None)
 
     def checks_of(self, generation: Generation) -> tuple[AuditCheck, ...]:
         """Return the checks of one generation, in the order of the file."""
@@ -135,15 +196,7 @@ def audit_settings() -> AuditSettings:
     names = [check.name for check in file.checks]
     if len(set(names)) != len(names):
         raise KnowledgeError("two checks of one name", where=FILE)
-    for check in file.checks:
-        known = {
-            "category": check.setting.name in file.categories,
-            "subcategory": guids().guid("audit_subcategory", check.setting.name) is not None,
-            "registry": bool(check.setting.key),
-            "property": True,
-        }[check.setting.kind]
-        if not known or not (check.proof or check.source_of_records):
-            raise KnowledgeError("an unknown setting, or nothing that shows it", where=f"{FILE}, {check.name}")
+    _check(file, frozenset(names))
     for name in file.sacl.attributes:
         if guids().guid("attribute", name) is None:
             raise KnowledgeError(f"an attribute without a GUID: {name}", where=FILE)
@@ -155,6 +208,21 @@ def audit_settings() -> AuditSettings:
             raise KnowledgeError(f"an unknown subcategory or category: {name}, {category}", where=FILE)
     _words()
     return file
+
+
+def _check(file: AuditSettings, names: frozenset[str]) -> None:
+    for check in file.checks:
+        known = {
+            "category": check.setting.name in file.categories,
+            "subcategory": guids().guid("audit_subcategory", check.setting.name) is not None,
+            "registry": bool(check.setting.key),
+            "property": True,
+        }[check.setting.kind]
+        if not known or not (check.proof or check.source_of_records):
+            raise KnowledgeError("an unknown setting, or nothing that shows it", where=f"{FILE}, {check.name}")
+    for switch in file.switches:
+        if unknown := set(switch.checks) - set(names):
+            raise KnowledgeError(f"a switch of no check: {', '.join(sorted(unknown))}", where=FILE)
 
 
 @cache
