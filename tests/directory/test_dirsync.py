@@ -76,7 +76,9 @@ def sid_of(following, account):
 
 def test_the_first_look_is_a_complete_snapshot(shared):
     assert shared.first.snapshot.complete
-    assert shared.first.snapshot.bases == (BASE, f"CN=Microsoft Exchange,CN=Services,CN=Configuration,{BASE}")
+    configuration = f"CN=Configuration,{BASE}"
+    exchange = f"CN=Microsoft Exchange,CN=Services,{configuration}"
+    assert shared.first.snapshot.bases == (BASE, f"CN=Sites,{configuration}", exchange)
     first = shared.first.recorded.evidence_sha256
     principals = [p for p in load_observations(shared.path).principals if p.evidence_sha256 == first]
     assert sum(1 for p in principals if p.mailbox_guid) == 100

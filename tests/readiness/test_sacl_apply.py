@@ -17,11 +17,15 @@ from mailwitness.descriptors.binary import parse_binary, write_binary
 from mailwitness.descriptors.sddl import parse_sddl
 from mailwitness.directory.ldap_connection import Connection, DirectoryError
 from mailwitness.directory.ldap_controls import READABLE, SACL, sd_flags
+from mailwitness.directory.ldap_snapshot import take_snapshot
+from mailwitness.directory.store import load_observations
 from mailwitness.errors import UsageError
 from mailwitness.faces.cli import app
 from mailwitness.readiness.audit_entries import missing
 from mailwitness.readiness.sacl_plan import plan
+from mailwitness.readiness.sacl_state import Lacking, sacl_states
 from mailwitness.readiness.sacl_write import apply, read_undo, undo
+from mailwitness.trail.create import create_trail
 
 ADMIN = f"CN=AdminSDHolder,CN=System,{BASE}"
 EXCHANGE = f"CN=Microsoft Exchange,CN=Services,CN=Configuration,{BASE}"
@@ -103,6 +107,34 @@ def test_every_kind_of_object_then_records_every_write(written, client, dn):
     entries = written[0].entries
     held = parse_binary(part(client, dn)).sacl.aces
     assert not missing(entries.of_mailbox(dn).aces, held, entries.sets)
+
+
+def states_of(controller, folder):
+    made = create_trail(folder / "trail", key_dir=folder / "keys")
+    take_snapshot(made.trail.path, made.key_path, controller.server())
+    return {state.dn: state for state in sacl_states(load_observations(made.trail.path))}
+
+
+def test_a_snapshot_shows_what_is_recorded_before_and_after(connected, controller, tmp_path):
+    before = states_of(controller, tmp_path / "before")
+    assert {state.records("failure") for state in before.values()} == {"not recorded"}
+    assert before[ALONE].because == ("SACL_PROTECTED",)
+    assert before[PERSON].because == ("inetOrgPerson",)
+    assert BASE not in before[OTHER].above  # it records WriteDacl and WriteOwner by default
+    apply(connected, plan(connected), tmp_path / "undo.json")
+    after = states_of(controller, tmp_path / "after")
+    assert len(after) == 101
+    for dn in (OTHER, PERSON, ALONE):
+        assert after[dn].lacking == Lacking((), ())
+        assert (after[dn].records("success"), after[dn].records("failure")) == ("recorded", "recorded")
+    assert after[OTHER].sacl_sha256 == after[f"CN=mbx00005,{MAILBOXES}"].sacl_sha256 != after[ALONE].sacl_sha256
+    undo(connected, tmp_path / "undo.json")
+
+
+def test_an_account_without_the_right_reads_nothing_of_it(controller, client, tmp_path):  # noqa: ARG001 - it prepares
+    made = create_trail(tmp_path / "trail", key_dir=tmp_path / "keys")
+    take_snapshot(made.trail.path, made.key_path, controller.server("auditor"))
+    assert {s.records("success") for s in sacl_states(load_observations(made.trail.path))} == {"unknown"}
 
 
 def test_undo_restores_every_sacl_byte_for_byte(written, client, connected):

@@ -19,7 +19,7 @@ from mailwitness.directory.dirsync_state import Cookies
 from mailwitness.directory.known_objects import KnownObjects
 from mailwitness.directory.ldap_connection import Connection, DirectoryError, Found, RefusedError, Server
 from mailwitness.directory.ldap_controls import DirSyncAnswer, dirsync
-from mailwitness.directory.ldap_snapshot import Reading, Taken, exchange_tree, finish, search_of
+from mailwitness.directory.ldap_snapshot import Reading, Taken, exchange_tree, finish, search_of, sites_tree
 from mailwitness.directory.model import Member, Principal
 from mailwitness.directory.store import load_observations
 from mailwitness.directory.values import UnreadableError, guid, named, range_of, text
@@ -102,7 +102,8 @@ class Follower:
         is_domain = context == reading.root.domain
         pages = _Pages(reading, context, cookie)
         for change in pages:
-            if is_domain or _is_below(change.dn, exchange_tree(context)) or change.is_deleted:
+            is_read = is_domain or any(_is_below(change.dn, tree(context)) for tree in (exchange_tree, sites_tree))
+            if is_read or change.is_deleted:
                 _Changed(reading, self._known, change).take()
         return pages.cookie
 
@@ -254,7 +255,9 @@ class _Changed:
         if not self._known.has_below(before):
             return
         reading = self._reading
-        below: Below = "domain" if _is_below(now, reading.root.domain) else "exchange"
+        configuration = reading.root.configuration  # it lies below the DN of the forest's first domain itself
+        is_exchange, is_site = (_is_below(now, tree(configuration)) for tree in (exchange_tree, sites_tree))
+        below: Below = "exchange" if is_exchange else "sites" if is_site else "domain"
         for page in reading.connection.pages(now, search_of(below), reading.attributes, reading.controls):
             for dn, values in page:
                 if named(dn).dn != now:

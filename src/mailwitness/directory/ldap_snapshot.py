@@ -23,7 +23,7 @@ from mailwitness.knowledge.directory_objects import Below, directory_objects
 
 Progress = Callable[[int], None]
 """Is called with the number of objects read so far."""
-SCHEMA = ("objectClass", "lDAPDisplayName", "schemaIDGUID", "attributeSecurityGUID")
+SCHEMA = ("objectClass", "lDAPDisplayName", "schemaIDGUID", "attributeSecurityGUID", "searchFlags")
 RIGHTS = ("objectClass", "cn", "rightsGuid", "validAccesses")
 DOMAINS = ("objectClass", "nCName", "nETBIOSName")
 
@@ -123,9 +123,10 @@ class Reading:
         )
 
     def everything(self) -> None:
-        """Read domains, schema and rights, the domain's objects, and Exchange's tree."""
+        """Read domains, schema and rights, the domain's objects, its sites, and Exchange's tree."""
         self.names()
         self.below(self.root.domain, "domain")
+        self.below(sites_tree(self.root.configuration), "sites")
         exchange = exchange_tree(self.root.configuration)
         try:
             self.below(exchange, "exchange")
@@ -183,6 +184,11 @@ class Reading:
 def exchange_tree(configuration: str) -> str:
     """Return the DN below which Exchange keeps its organization."""
     return f"CN=Microsoft Exchange,CN=Services,{configuration}"
+
+
+def sites_tree(configuration: str) -> str:
+    """Return the DN below which the directory keeps its sites and, in them, its domain controllers."""
+    return f"CN=Sites,{configuration}"
 
 
 def search_of(below: Below) -> str:

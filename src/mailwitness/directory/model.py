@@ -81,7 +81,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One attribute that is neither name, member nor descriptor, but matters (audit switches, forwarding, roles).
 
     `attribute` is the LDAP name; a property of a cmdlet's export that is no attribute keeps its own name, and an
-    export that gives no DN has the name it gives in its place. `value` None: the attribute has no value.
+    export that gives no DN has the name it gives in its place. searchFlags are of an attribute of the schema, by its
+    lDAPDisplayName. `value` None: the attribute has no value.
     """
 
     observed_at: datetime

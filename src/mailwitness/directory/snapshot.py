@@ -8,7 +8,7 @@ from typing import Any
 from mailwitness.directory import values as read
 from mailwitness.directory.distinct import Distinct
 from mailwitness.directory.entry import STATED_LATER, Entry, ObjectKind, Plan, Values, What, not_readable, plan_of
-from mailwitness.directory.model import SchemaGuid
+from mailwitness.directory.model import SchemaGuid, Setting
 from mailwitness.directory.problems import Problems
 from mailwitness.directory.ranges import Ranges
 from mailwitness.directory.rows import Rows
@@ -182,6 +182,16 @@ class SnapshotReader:
     def _attribute_schema(self, values: Values) -> None:
         sets = _found(values, "attributeSecurityGUID")
         self._schema_guid(values, "schemaIDGUID", "lDAPDisplayName", property_set=read.guid(sets[0]) if sets else None)
+        names, flags = _found(values, "lDAPDisplayName"), _found(values, self._knowledge.schema.flags)
+        if names and flags and (name := read.text(names[0])).casefold() in self._whats:
+            said = Setting(
+                observed_at=STATED_LATER,
+                evidence_sha256="",
+                dn=name,
+                attribute=self._knowledge.schema.flags,
+                value=str(read.number(flags[0])),
+            )
+            self.rows.add(said)
 
     def _class_schema(self, values: Values) -> None:
         self._schema_guid(values, "schemaIDGUID", "lDAPDisplayName", kind="class")

@@ -14,7 +14,7 @@ from mailwitness.knowledge.loader import load
 FILE = "directory_objects.yaml"
 Kind = Literal["user", "group", "computer", "contact", "container", "server", "database", "organization", "role"]
 Form = Literal["text", "texts", "guid", "sid", "sids", "dn", "number", "enabled", "relative_id", "flag"]
-Below = Literal["domain", "exchange"]
+Below = Literal["domain", "exchange", "sites"]
 
 
 class ObjectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -70,11 +70,15 @@ class SettingAttribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 
 class SchemaKnowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The classes of a schema's own objects, and what a controlAccessRight's validAccesses makes it."""
+    """The classes of a schema's own objects, and what a controlAccessRight's validAccesses makes it.
+
+    `flags` is the attribute of an attributeSchema that is kept as a setting.
+    """
 
     attribute_class: str
     class_class: str
     right_class: str
+    flags: str
     valid_accesses: dict[int, GuidKind]
 
 

@@ -1,0 +1,225 @@
+"""Which writes to each mailbox's object are recorded: its SACL, as the directory in the trail last showed it.
+
+The audit policy decides whether a host records at all; the SACL of the object decides what of it. A record of a write
+(4662, 5136; 565 and 566 before 2008) comes only where both say so. What is judged is the SACL that the object itself
+had, inherited entries among it: protected accounts, objects that inherit nothing and inetOrgPerson need no rule here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from mailwitness.descriptors.ace import FAILURE, SUCCESS, Ace
+from mailwitness.descriptors.binary import read_binary
+from mailwitness.descriptors.descriptor import SACL_PROTECTED, Descriptor
+from mailwitness.descriptors.sddl import write_ace
+from mailwitness.directory.model import DescriptorOf, Principal
+from mailwitness.directory.spelling import parent_of
+from mailwitness.directory.store import Observations
+from mailwitness.knowledge.audit_settings import audit_settings
+from mailwitness.knowledge.guids import Guids
+from mailwitness.readiness.audit_entries import WRITE_PROPERTY, Entries, bit_of, recorded
+
+_DESCRIPTOR = "nTSecurityDescriptor"
+_SEARCH_FLAGS = "searchFlags"
+_PROTECTED_ACCOUNT = "adminCount"
+Word = Literal["recorded", "not recorded", "unknown"]
+Outcome = Literal["success", "failure"]
+_BITS: dict[Outcome, int] = {"success": SUCCESS, "failure": FAILURE}
+
+
+class Lacking(msgspec.Struct, frozen=True):
+    """The writes that a SACL does not record, by outcome: WriteDacl, WriteOwner, WriteProperty(attribute)."""
+
+    success: tuple[str, ...]
+    failure: tuple[str, ...]
+
+    def of(self, outcome: Outcome) -> tuple[str, ...]:
+        """Return those of one outcome."""
+        return self.success if outcome == "success" else self.failure
+
+
+class SaclState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the SACL of one mailbox's object records.
+
+    `lacking` None: no SACL was read (an account without the right is given none), so nothing is known.
+    `sacl_sha256` is equal for equal SACLs: what a record proves for one object holds for all that share it.
+    `above` are the containers (and the domain) that hand rights down to it and do not record changes of their own
+    descriptor. `never_audited` are attributes whose values the schema keeps out of 5136 for every object.
+    `because` says what explains it: SACL_PROTECTED, adminCount, inetOrgPerson.
+    """
+
+    dn: str
+    object_guid: str | None
+    sid: str | None
+    object_class: str
+    observed_at: datetime
+    evidence_sha256: str
+    lacking: Lacking | None
+    sacl_sha256: str | None = None
+    above: tuple[str, ...] = ()
+    never_audited: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+
+    def records(self, outcome: Outcome, right: str | None = None) -> Word:
+        """Return whether writes of `outcome` are recorded: of `right` (WriteDacl, ...), or everything that is asked."""
+        if self.lacking is None:
+            return "unknown"
+        lacking = self.lacking.of(outcome)
+        if right is not None:
+            return "not recorded" if right in lacking else "recorded"
+        return "not recorded" if lacking or self.above or self.never_audited else "recorded"
+
+    def why(self, outcome: Outcome) -> str:
+        """Return the sentence that says what is not recorded, and why."""
+        if self.lacking is None:
+            return f"the SACL of {self.dn} was not read: use an account that may manage the security log"
+        parts = []
+        if lacking := self.lacking.of(outcome):
+            parts.append(f"the SACL of {self.dn} has no entry for {outcome} of {', '.join(lacking)}")
+        if self.above:
+            parts.append(f"nor have those of {', '.join(self.above)}, which hand rights down to it")
+        if self.never_audited:
+            parts.append(f"searchFlags of the schema keep {', '.join(self.never_audited)} out of every event")
+        explained = f" ({', '.join(self.because)})" if parts and self.because else ""
+        return (
+            "; ".join(parts) + explained if parts else f"the SACL of {self.dn} records {outcome} of all that is asked"
+        )
+
+
+def sacl_states(observations: Observations, at: datetime | None = None) -> list[SaclState]:
+    """Return the state of every object with a mailbox, as last seen at or before `at` (None: as last seen)."""
+    return list(_States(observations, at).states())
+
+
+class _States:
+    """Judges objects by their SACLs, each distinct SACL once."""
+
+    def __init__(self, observations: Observations, at: datetime | None) -> None:
+        self._observations = observations
+        self._at = at
+        known = observations.guids
+        schema = [row.name for row in observations.schema_guids if row.kind == "attribute"]
+        self._entries = Entries(known, schema or None)
+        self._wanted = _accesses(self._entries, known)
+        self._descriptors: dict[str, DescriptorOf] = {}
+        for each in self._seen(observations.descriptors):
+            self._descriptors[each.dn.casefold()] = each
+            if each.object_guid is not None:
+                self._descriptors[each.object_guid] = each
+        self._readers = {each.evidence_sha256 for each in observations.descriptors if each.has_sacl}
+        """Evidences whose reader was shown SACLs: an object without one there has none."""
+        self._judged: dict[str, tuple[Lacking, str, bool]] = {}
+        self._blind_above: dict[str, tuple[str, ...]] = {}
+        self._never = tuple(sorted(self._never_audited()))
+        self._admins = {
+            (each.object_guid or each.dn.casefold()): each.value
+            for each in observations.settings
+            if each.attribute == _PROTECTED_ACCOUNT and self._is_before(each.observed_at)
+        }
+
+    def _is_before(self, observed_at: datetime) -> bool:
+        return self._at is None or observed_at <= self._at
+
+    def _seen(self, descriptors: Iterable[DescriptorOf]) -> Iterator[DescriptorOf]:
+        """Yield the descriptors of objects in their order of time: the last one counts."""
+        for each in descriptors:
+            if each.attribute == _DESCRIPTOR and self._is_before(each.observed_at):
+                yield each
+
+    def _never_audited(self) -> Iterator[str]:
+        asked = {name.casefold() for name in (*self._entries.attributes, _DESCRIPTOR)}
+        last = {
+            each.dn: each.value
+            for each in self._observations.settings
+            if each.attribute == _SEARCH_FLAGS and self._is_before(each.observed_at)
+        }
+        for name, value in last.items():
+            if name.casefold() in asked and int(value or 0) & audit_settings().sacl.never_audited:
+                yield name
+
+    def states(self) -> Iterator[SaclState]:
+        last: dict[str, Principal] = {}
+        for each in self._observations.principals:
+            if each.dn is not None and self._is_before(each.observed_at):
+                last[each.object_guid or each.dn.casefold()] = each
+        for each in last.values():
+            if not each.deleted and (each.mailbox_guid or each.home_mdb) and each.kind == "user":
+                yield self._state(each)
+
+    def _state(self, object_: Principal) -> SaclState:
+        dn = object_.dn or ""
+        found = self._descriptors.get(object_.object_guid or "") or self._descriptors.get(dn.casefold())
+        judged = None if found is None else self._judge(found)
+        because = [object_.object_class] if object_.object_class != audit_settings().sacl.classes[0] else []
+        if judged is not None and judged[2]:
+            because.append("SACL_PROTECTED")
+        if self._admins.get(object_.object_guid or dn.casefold()) == "1":
+            because.append(_PROTECTED_ACCOUNT)
+        return SaclState(
+            dn=dn,
+            object_guid=object_.object_guid,
+            sid=object_.sid,
+            object_class=object_.object_class,
+            observed_at=object_.observed_at if found is None else found.observed_at,
+            evidence_sha256=object_.evidence_sha256 if found is None else found.evidence_sha256,
+            lacking=None if judged is None else judged[0],
+            sacl_sha256=None if judged is None else judged[1],
+            above=self._above(dn),
+            never_audited=self._never,
+            because=tuple(because),
+        )
+
+    def _above(self, dn: str) -> tuple[str, ...]:
+        """Return the containers above whose own descriptor may change unrecorded; one not read says nothing."""
+        above = parent_of(dn)
+        if above is None:
+            return ()
+        if above not in self._blind_above:
+            found = self._descriptors.get(above.casefold())
+            judged = None if found is None else self._judge(found)
+            is_blind = judged is not None and any(name in judged[0].success for name in audit_settings().sacl.rights)
+            self._blind_above[above] = (*((above,) if is_blind else ()), *self._above(above))
+        return self._blind_above[above]
+
+    def _judge(self, found: DescriptorOf) -> tuple[Lacking, str, bool] | None:
+        """Return what a descriptor's SACL does not record, the SACL's hash, and whether it inherits nothing."""
+        if found.sha256 is None or not (found.has_sacl or found.evidence_sha256 in self._readers):
+            return None
+        if found.sha256 not in self._judged:
+            reading = read_binary(self._observations.descriptor(found.sha256))
+            self._judged[found.sha256] = self._judgement(reading.descriptor)
+        return self._judged[found.sha256]
+
+    def _judgement(self, descriptor: Descriptor) -> tuple[Lacking, str, bool]:
+        aces = descriptor.sacl.aces if descriptor.sacl is not None else ()
+        lacking = {
+            outcome: tuple(
+                name for name, ace in self._wanted if ace.mask & ~recorded(ace, aces, bit, self._entries.sets)
+            )
+            for outcome, bit in _BITS.items()
+        }
+        is_protected = bool(descriptor.control & SACL_PROTECTED)
+        return Lacking(lacking["success"], lacking["failure"]), sacl_sha256(descriptor), is_protected
+
+
+def sacl_sha256(descriptor: Descriptor) -> str:
+    """Return a hash of a SACL's entries, equal where two objects record the same (of a 5136's SDDL too, if whole)."""
+    aces = descriptor.sacl.aces if descriptor.sacl is not None else ()
+    return hashlib.sha256("".join(sorted(map(write_ace, aces))).encode()).hexdigest()
+
+
+def _accesses(entries: Entries, known: Guids) -> list[tuple[str, Ace]]:
+    """Return each single access that is asked of a mailbox's object, by its name, as an entry would say it."""
+    found = []
+    for ace in entries.of_mailbox("").aces:
+        if ace.object_type is not None:
+            found.append((f"{WRITE_PROPERTY}({known.name(ace.object_type, 'attribute')})", ace))
+            continue
+        found += [(right, msgspec.structs.replace(ace, mask=bit_of(right))) for right in audit_settings().sacl.rights]
+    return found
