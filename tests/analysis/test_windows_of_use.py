@@ -106,6 +106,38 @@ def test_used_while_auditing_was_off(engine, off, on):
     assert window.accesses == (found[0].access["event_id"],)
 
 
+def test_two_names_of_one_switch_are_one_window(engine):
+    base = (History().at(0) - START).total_seconds()
+    plain = {"kind": "audit", "action": "settings_changed", "mailbox_ref": "FAB\\own0", "mailbox_ref_form": "account"}
+    names = ("AuditEnabled", "msExchMailboxAuditEnable")
+    switches = [row(base + 1800 + n, **plain, attribute=name, after="False") for n, name in enumerate(names)]
+    switches += [row(base + 5400 + n, **plain, attribute=name, after="True") for n, name in enumerate(names)]
+    standing, found = told(engine, [GIVEN, USED], switches)
+    (window,) = audit_off(engine, found, Explainer(standing))
+    assert window.began.event_ids == (switches[0]["event_id"],)
+    assert window.ended.event_ids == (switches[2]["event_id"],)
+
+
+def reset_of(name, by="FAB\\admin"):
+    said = {"kind": "account", "action": "password_reset", "actor_name": by, "trustee_name": name}
+    return row(10 * 3600, **said, mailbox_ref=name)
+
+
+@pytest.mark.parametrize(("by", "expected"), [("FAB\\admin", [("PC-9",)]), ("FAB\\own0", [])])
+def test_the_client_of_a_store_logon_is_taken_from_the_server_s_logons(engine, by, expected):
+    def opened(hours, client):
+        said = {"kind": "access", "action": "logon", "source": "exchange_store", "scope": "mailbox", "computer": "ex1"}
+        said |= {"actor_name": "FAB\\own0", "mailbox_ref": "/o=Fab/cn=own0", "mailbox_ref_form": "legacy_dn"}
+        yield row(hours * 3600, **said)
+        logon = {"kind": "logon", "action": "logon", "computer": "EX1", "actor_name": "FAB\\own0"}
+        yield row(hours * 3600 - 30, **logon, client_host=client)
+
+    rows = [*opened(1, "PC-1"), reset_of("FAB\\own0", by), *opened(11, "PC-9"), *opened(12, "PC-1")]
+    _rows, seen = evidence_of(History(snapshots=frozenset({0})))
+    standing = rights_over_time(engine.hold(rows), seen)
+    assert [window.clients for window in reset_then_owner(engine, Explainer(standing))] == expected
+
+
 def test_the_owner_from_elsewhere_after_a_reset(engine):
     def own(hours, client, mailbox="own0"):
         plain = {"kind": "access", "action": "logon", "source": "mailbox_audit", "scope": "mailbox"}

@@ -6,8 +6,9 @@ that only looks alike and is another's is left out. Several things of one name a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -24,16 +25,26 @@ def with_names(engine: Engine, observations: Observations, filters: Filters) -> 
     """Return `filters` with what the directory knows of the mailbox and the actor they name, if anything."""
     if not observations.snapshots:
         return filters
+    return _with(engine, filters, partial(_by_directory, engine, observations))
+
+
+def with_names_of(engine: Engine, identities: Identities, filters: Filters) -> Filters:
+    """Return `filters` with what `identities`, made of all that the trail says, know of the names in them."""
+    return _with(engine, filters, partial(known_as, identities))
+
+
+def _with(engine: Engine, filters: Filters, ask: Callable[[str, list[str]], Known | None]) -> Filters:
     known = {}
-    if filters.mailbox:
-        known["known_mailbox"] = _known(engine, observations, filters.mailbox, "mailbox_references")
-    if filters.actor:
-        known["known_actor"] = _known(engine, observations, filters.actor, "actor_references")
+    for field, asked, query in (
+        ("known_mailbox", filters.mailbox, "mailbox_references"),
+        ("known_actor", filters.actor, "actor_references"),
+    ):
+        if asked:
+            known[field] = ask(asked, [row["reference"] for row in engine.rows(load_query(SQL, query))])
     return msgspec.structs.replace(filters, **known)
 
 
-def _known(engine: Engine, observations: Observations, asked: str, query: str) -> Known | None:
-    references = [row["reference"] for row in engine.rows(load_query(SQL, query))]
+def _by_directory(engine: Engine, observations: Observations, asked: str, references: list[str]) -> Known | None:
     known = known_as(_identities(engine, observations, [asked]), asked)
     if known is None:
         return None

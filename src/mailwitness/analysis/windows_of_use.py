@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
-from mailwitness.analysis.explain import Explainer, Explanation
+from mailwitness.analysis.explain import Explainer, Explanation, explain
+from mailwitness.analysis.filters import Filters, matches
+from mailwitness.analysis.owner_after_reset import owner_after_reset
 from mailwitness.analysis.presence import End
 from mailwitness.analysis.right_entry import Entry, bits_for
 from mailwitness.analysis.standing import Standing
@@ -122,12 +124,14 @@ _BYPASS = frozenset({"msexchbypassaudit", "auditbypassenabled"})
 _SWITCHES = frozenset(
     {"msexchmailboxauditenable", "auditenabled", "auditdisabled", "unifiedauditlogingestionenabled", *_BYPASS}
 )
+_SAME = {"msexchmailboxauditenable": "auditenabled"}
+"""One switch of two names: the directory's attribute, and the parameter of the cmdlet that writes it."""
 _WHEN_TRUE = frozenset({"auditdisabled", *_BYPASS})
 
 
 def _switch(row: Row) -> str:
     name = (row["attribute"] or "").casefold()
-    return "bypass" if row["action"] == "bypass_set" or name in _BYPASS else name
+    return "bypass" if row["action"] == "bypass_set" or name in _BYPASS else _SAME.get(name, name)
 
 
 def _turned_off(row: Row) -> bool | None:
@@ -145,32 +149,24 @@ def reset_then_owner(
     engine: Engine, explainer: Explainer, *, within: timedelta = AFTER_RESET, known: timedelta = KNOWN_CLIENTS
 ) -> list[Window]:
     """Return logons of an owner, soon after somebody else set the password, from a client never seen of him before."""
-    found: dict[tuple[str, str], tuple[Row, list[Row]]] = {}
-    rows = engine.rows(load_query("mailwitness.analysis.sql", "owner_after_reset"), within=within, known=known)
-    for row in rows:
-        owner, mailbox = (
-            explainer.actor_of({**row, "actor_name": row["reset_name"], "actor_sid": row["reset_sid"]}),
-            row,
-        )
-        if owner.one is not None and owner.one == explainer.mailbox_of(mailbox).one:
-            found.setdefault((row["reset_event_id"], row["client"]), (row, []))[1].append(row)
     return [
         Window(
             kind="reset_then_owner",
-            mailbox=first["mailbox_ref"],
-            account=first["reset_by"] or "",
+            mailbox=each.accesses[0]["mailbox_ref"],
+            account=each.reset["actor_name"] or each.reset["actor_sid"] or "",
             began=End(
-                at=first["reset_at"],
+                at=each.reset["occurred_at"],
                 how="event",
-                by=first["reset_by"],
-                by_sid=first["reset_by_sid"],
-                event_ids=(first["reset_event_id"],),
+                by=each.reset["actor_name"],
+                by_sid=each.reset["actor_sid"],
+                event_ids=(each.reset["event_id"],),
+                evidence_sha256=(each.reset["evidence_sha256"],),
             ),
-            first_access_at=rows[0]["occurred_at"],
-            accesses=tuple(row["event_id"] for row in rows),
-            clients=(client,),
+            first_access_at=each.accesses[0]["occurred_at"],
+            accesses=tuple(row["event_id"] for row in each.accesses),
+            clients=(each.client,),
         )
-        for (_reset, client), (first, rows) in found.items()
+        for each in owner_after_reset(engine, explainer, within=within, known=known)
     ]
 
 
@@ -193,6 +189,53 @@ def never_used(standing: Standing, explanations: Iterable[Explanation], at: date
         and entry.trustee not in standing.everybody
         and (entry.target, entry.text, entry.right) not in used
     ]
+
+
+KINDS = ("hit_and_run", "audit_off", "reset_then_owner", "late_first_access", "never_used")
+
+
+def windows(
+    engine: Engine,
+    standing: Standing,
+    filters: Filters,
+    at: datetime,
+    *,
+    within: timedelta = HIT_AND_RUN,
+    late: timedelta = LATE,
+) -> list[Window]:
+    """Return every window of use that `filters` narrow to, in order of its beginning.
+
+    Rights never used are those that stand at `at`; their `first_access_at` and `accesses` are empty. `within` and
+    `late` as in `hit_and_run` and `late_first_access`.
+    """
+    explanations, _hidden = explain(engine, standing, filters)
+    explainer = Explainer(standing)
+    found = [*hit_and_run(explanations, within=within), *late_first_access(explanations, after=late)]
+    found += audit_off(engine, explanations, explainer)
+    found += [each for each in reset_then_owner(engine, explainer) if _is_asked(each, filters)]
+    if not filters.actor:
+        unused = never_used(standing, explanations, at)
+        found += [each for entry in unused if _is_asked(each := _of_entry(standing, entry, at), filters)]
+    return sorted(found, key=lambda each: (each.began.at or _NEVER, each.kind, each.mailbox, each.account))
+
+
+def _is_asked(window: Window, filters: Filters) -> bool:
+    first = window.first_access_at
+    if first is not None and ((filters.since and first < filters.since) or (filters.until and first >= filters.until)):
+        return False
+    return filters.mailbox is None or matches(filters.mailbox, window.mailbox, filters.known_mailbox)
+
+
+def _of_entry(standing: Standing, entry: Entry, at: datetime) -> Window:
+    moment = micros(at)
+    return Window(
+        kind="never_used",
+        mailbox=standing.identities.label(entry.target, moment),
+        account=standing.identities.label(entry.trustee, moment),
+        began=entry.run.began,
+        ended=entry.run.ended,
+        right=entry.right,
+    )
 
 
 _NEVER = datetime.fromisoformat("0001-01-01T00:00:00+00:00")

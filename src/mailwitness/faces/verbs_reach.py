@@ -14,6 +14,7 @@ from mailwitness.analysis.explain import explain as ask_explain
 from mailwitness.analysis.explained_in_bulk import unexplained as ask_unexplained
 from mailwitness.analysis.filters import Filters
 from mailwitness.analysis.names import short
+from mailwitness.analysis.naming import with_names_of
 from mailwitness.analysis.presence import End
 from mailwitness.analysis.reach import Line
 from mailwitness.analysis.reach import reach as ask_reach
@@ -26,6 +27,7 @@ from mailwitness.directory.identity import Resolution
 from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
+from mailwitness.faces import verbs_windows
 from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
 from mailwitness.faces.options import (
     AcceptOption,
@@ -115,6 +117,7 @@ def explain(
     )
     with Embedded(reader) as engine:
         standing = rights_over_time(engine, load_observations(trail))
+        filters = with_names_of(engine, standing.identities, filters)
         events = [subject] if is_event else None
         if unexplained and events is None and not (subject or actor):
             events = ask_unexplained(engine, standing, filters).unexplained
@@ -159,6 +162,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("who-can-open")(who_can_open)
     app.command()(reach)
     app.command()(explain)
+    verbs_windows.add_to(app)
 
 
 def line_item(line: Line) -> dict[str, Any]:
