@@ -113,14 +113,14 @@ class DuckdbBackend(TextQueryBackend):
         """Return a field of a rule as SQL. Raises a SigmaError where a derived table has no such column."""
         column = column_of(self._table, name) if self._product == OWN_PRODUCT else None
         if column is not None:
-            return Expression(column.name, column.kind)
+            return Expression(f'"{column.name}"', column.kind)
         if self._product == OWN_PRODUCT:
             raise SigmaFeatureNotSupportedByBackendError(f"{self._table} has no column {name}")
         meant = sigma_field(name, self._product)
         if meant is not None and meant.column is not None:
             column = column_of(self._table, meant.column)
             if column is not None:
-                return Expression(column.name, column.kind)
+                return Expression(f'"{column.name}"', column.kind)
         self.of_record = True
         wanted = meant.record if meant is not None and meant.record is not None else name
         return Expression(f"record[{self._value(wanted.casefold())}]", "list")

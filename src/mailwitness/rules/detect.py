@@ -27,6 +27,8 @@ from mailwitness.rules.tables import ANALYSES
 CHANGE_KINDS = frozenset({"permission", "membership", "role", "routing", "audit", "account"})
 EVENTS_SHOWN = 1_000
 """Events of one finding that are named; the others are counted."""
+_SETTLED, _BEFORE = "_settled", "_before"  # for what a derived table was made
+_LOOKED_BACK = frozenset({"changes", "accesses"})
 SETTLING = timedelta(hours=6)
 """How long a rule may wait for the other witnesses of an act (`settled_minutes`) and still find it."""
 
@@ -90,13 +92,15 @@ class _Run:
         """Make the derived tables known, as far as rules ask for them and new events bear on them."""
         changed = _span(span for kind, span in self._new.items() if kind in CHANGE_KINDS)
         opened = self._new.get("access")
-        if changed and "changes" in self._tables:
-            self._engine.register(name_of("changes"), change_table(self._engine, *changed, self._at))
+        made = None
+        if changed and self._tables & {"changes", "windows"}:
+            made = change_table(self._engine, *changed, self._at)
+            self._engine.register(name_of("changes"), made)
         if opened and "accesses" in self._tables:
             self._engine.register(name_of("accesses"), access_table(self._engine, *opened))
         used = _span(span for span in (changed, opened) if span)
         if used and "windows" in self._tables:
-            self._engine.register(name_of("windows"), window_table(self._engine, self._observations, *used))
+            self._engine.register(name_of("windows"), window_table(self._engine, self._observations, used, made))
         if opened and "applications" in self._tables:
             table = application_table(self._engine, self._stretch.since_seq, self._stretch.until_seq)
             self._engine.register(name_of("applications"), table)
@@ -108,12 +112,16 @@ class _Run:
         waiting = [rule for rule in plain if rule.condition is not None and "settled_minutes" in rule.condition.sql]
         if waiting:
             first_at = moved(self._at, -SETTLING)
-            self._engine.register(name_of("changes"), change_table(self._engine, first_at, self._at, self._at))
-        waiting += [rule for rule in plain if rule.table == "hosts"]
-        asked = [Asked(rule.condition, rule.noise) for rule in waiting if rule.condition is not None]
-        whole = Stretch(until_seq=self._stretch.until_seq)
-        for number, row in self._matcher.rows(asked, whole):
-            yield _finding(waiting[number], (), row)
+            made = change_table(self._engine, first_at, self._at, self._at)
+            self._engine.register(name_of("changes", _SETTLED), made)
+            yield from self._among(waiting, _SETTLED)
+        yield from self._among([rule for rule in plain if rule.table == "hosts"], "")
+
+    def _among(self, rules: list[Rule], purpose: str) -> Iterator[Finding]:
+        """Yield what rules find in whole tables made for `purpose`, new or not."""
+        asked = [Asked(rule.condition, rule.noise) for rule in rules if rule.condition is not None]
+        for number, row in self._matcher.rows(asked, Stretch(until_seq=self._stretch.until_seq), purpose):
+            yield _finding(rules[number], (), row)
 
     def _correlated(self, rule: Rule, correlation: Correlation) -> Iterator[Finding]:
         """Yield the windows of a correlation that hold at least one new match."""
@@ -123,9 +131,9 @@ class _Run:
         span = timedelta(seconds=correlation.seconds)
         first, last = min(row["occurred_at"] for row in new), max(row["occurred_at"] for row in new)
         around = Stretch(until_seq=self._stretch.until_seq, first_at=moved(first, -2 * span), last_at=moved(last, span))
-        self._look_back(rule.table, around)
+        purpose = self._look_back(rule.table, around)
         touched = {tuple(row["groups"]) for row in new}
-        matches = [row for row in self._matches(correlation, around) if tuple(row["groups"]) in touched]
+        matches = [row for row in self._matches(correlation, around, purpose) if tuple(row["groups"]) in touched]
         self._engine.register("rule_matches", table_of(matches, MATCHES))
         by_group: dict[tuple[str, ...], list[Row]] = {}
         for match in sorted(matches, key=lambda match: (match["occurred_at"], match["seq"])):
@@ -136,23 +144,22 @@ class _Run:
             if any(match["seq"] >= self._stretch.since_seq for match in window):
                 yield _pattern(rule, correlation, groups, window)
 
-    def _look_back(self, table: str, around: Stretch) -> None:
-        """Make the rows of a derived table known as far back as a correlation needs them."""
-        if around.first_at is None or around.last_at is None:
-            return
+    def _look_back(self, table: str, around: Stretch) -> str:
+        """Make the rows of a derived table known as far back as a correlation needs them; return for what purpose."""
+        if around.first_at is None or around.last_at is None or table not in _LOOKED_BACK:
+            return ""
         if table == "changes":
             made = change_table(self._engine, around.first_at, around.last_at, self._at)
-        elif table == "accesses":
-            made = access_table(self._engine, around.first_at, around.last_at)
         else:
-            return
-        self._engine.register(name_of(table), made)
+            made = access_table(self._engine, around.first_at, around.last_at)
+        self._engine.register(name_of(table, _BEFORE), made)
+        return _BEFORE
 
-    def _matches(self, correlation: Correlation, stretch: Stretch) -> Iterator[Row]:
+    def _matches(self, correlation: Correlation, stretch: Stretch, purpose: str = "") -> Iterator[Row]:
         """Yield what its rules match, each with its group; what lacks a value to group by belongs to none."""
         bases = correlation.bases
         asked = [Asked(base.condition, base.noise, columns_for(bases, n)) for n, base in enumerate(bases)]
-        for number, row in self._matcher.rows(asked, stretch):
+        for number, row in self._matcher.rows(asked, stretch, purpose):
             groups = [row[f"group_{number}_{n}"] for n in range(len(bases[number].groups))]
             if all(group is not None for group in groups):
                 yield {

@@ -63,14 +63,17 @@ class Matcher:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def rows(self, asked: Sequence[Asked], stretch: Stretch) -> Iterator[tuple[int, Row]]:
-        """Yield the number of a condition in `asked` and a row it matches, in the order of the trail for each."""
+    def rows(self, asked: Sequence[Asked], stretch: Stretch, purpose: str = "") -> Iterator[tuple[int, Row]]:
+        """Yield the number of a condition in `asked` and a row it matches, in the order of the trail for each.
+
+        Derived tables are those made for `purpose`.
+        """
         plain = [(n, a) for n, a in enumerate(asked) if not a.condition.of_record]
         of_record = [(n, a) for n, a in enumerate(asked) if a.condition.of_record]
         for table in dict.fromkeys(a.condition.table for _, a in plain):
             ours = [(n, a) for n, a in plain if a.condition.table == table]
             for start in range(0, len(ours), TOGETHER):
-                yield from self._ask(name_of(table), table, ours[start : start + TOGETHER], stretch)
+                yield from self._ask(name_of(table, purpose), table, ours[start : start + TOGETHER], stretch)
         if of_record:
             for part in self._records(stretch):
                 for start in range(0, len(of_record), TOGETHER):
@@ -111,9 +114,9 @@ class Matcher:
 _JOINED = "events JOIN rule_records ON record_seq = seq"
 
 
-def name_of(table: str) -> str:
-    """Return the name under which a table is asked of."""
-    return EVENTS if table == EVENTS else f"rule_{table}"
+def name_of(table: str, purpose: str = "") -> str:
+    """Return the name under which a table made for `purpose` is asked of."""
+    return EVENTS if table == EVENTS else f"rule_{table}{purpose}"
 
 
 def columns_for(bases: Sequence[Base], number: int) -> tuple[tuple[str, str], ...]:
@@ -126,7 +129,7 @@ def columns_for(bases: Sequence[Base], number: int) -> tuple[tuple[str, str], ..
 def _columns(table: str) -> list[str]:
     if table == EVENTS:
         return ["seq", "event_id", *SHOWN]
-    return [name for name in DERIVED[table].names if name != "noise"]
+    return [f'"{name}"' for name in DERIVED[table].names if name != "noise"]  # `window` is a word of SQL
 
 
 def empty_tables(engine: Engine) -> None:

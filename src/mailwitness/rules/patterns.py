@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,9 @@ import pyarrow as pa
 
 from mailwitness.analysis.explain import Explainer, Explanation, explain
 from mailwitness.analysis.filters import Filters
+from mailwitness.analysis.reach import Line, reach
 from mailwitness.analysis.rights_over_time import rights_over_time
+from mailwitness.analysis.standing import Standing
 from mailwitness.analysis.windows_of_use import (
     HIT_AND_RUN,
     Window,
@@ -19,6 +22,7 @@ from mailwitness.analysis.windows_of_use import (
     late_first_access,
     reset_then_owner,
 )
+from mailwitness.directory.clock import micros
 from mailwitness.directory.store import Observations
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
@@ -29,11 +33,15 @@ Row = dict[str, Any]
 Placed = tuple[Row, list[str]]
 
 
-def window_table(engine: Engine, observations: Observations | None, first_at: datetime, last_at: datetime) -> pa.Table:
+def window_table(
+    engine: Engine, observations: Observations | None, span: tuple[datetime, datetime], changed: pa.Table | None
+) -> pa.Table:
     """Return the windows that accesses between two times, or the changes about them, open or close.
 
     A right that is taken away now makes a window of accesses of the day before: so far back they are explained anew.
+    `changed`, the table of the changes, tells of memberships: who entered a group that opens mailboxes.
     """
+    first_at, last_at = span
     standing = rights_over_time(engine, observations)
     asked = Filters(since=moved(first_at, -HIT_AND_RUN), until=moved(last_at, timedelta(seconds=1)))
     explanations, _hidden = explain(engine, standing, asked)
@@ -45,6 +53,8 @@ def window_table(engine: Engine, observations: Observations | None, first_at: da
         *reset_then_owner(engine, explainer),
     ]
     rows = [*map(_of_window, windows), *_unexplained(explanations)]
+    if changed is not None:
+        rows += _memberships(standing, changed.to_pylist())
     return placed_table(engine, "windows", rows)
 
 
@@ -99,6 +109,44 @@ def _unexplained(explanations: list[Explanation]) -> Iterator[Placed]:
             },
             [event for row in rows for event in row["witnesses"]],
         )
+
+
+def _memberships(standing: Standing, changed: list[Row]) -> Iterator[Placed]:
+    """Yield who was put into a group through which mailboxes are opened or sent from, and how many of them."""
+    opened: dict[tuple[int, int], list[Line]] = {}
+    for change in changed:
+        if (change["kind"], change["action"], change["outcome"]) != ("membership", "added", "success"):
+            continue
+        at = micros(change["occurred_at"])
+        group = _group(standing, change)
+        if group is None:
+            continue
+        key = (group, bisect_right(standing.moments_of(group), at))
+        if key not in opened:
+            opened[key] = [line for line in reach(standing, group, at) if line.of in _OPENS and line.way.doubt is None]
+        if lines := opened[key]:
+            one = {line.mailbox for line in lines}
+            told = {name: change[name] for name in ("occurred_at", "actor_name", "actor_sid", "noise")}
+            told |= {
+                "window": "membership_opens",
+                "mailbox_ref": next(iter(one)) if len(one) == 1 else None,
+                "right": ", ".join(sorted({line.right for line in lines})),
+                "began_by": change["trustee_name"] or change["trustee_sid"],
+                "status": change["group_name"],
+                "accesses": sum(line.mailboxes or 1 for line in lines),
+            }
+            yield told, change["event_ids"]
+
+
+_OPENS = frozenset({"open", "send"})
+
+
+def _group(standing: Standing, change: Row) -> int | None:
+    identities, at = standing.identities, change["occurred_at"]
+    found = identities.resolve(change["group_sid"], "sid", at).one if change["group_sid"] else None
+    if found is None and change["group_name"]:
+        found = identities.resolve(change["group_name"], None, at).one
+    return found
 
 
 _STRENGTHS = ("attempted", "opened", "read", "acted")
