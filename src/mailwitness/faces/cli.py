@@ -17,6 +17,7 @@ from mailwitness.faces import (
     verbs_integrity,
     verbs_questions,
     verbs_reach,
+    verbs_service,
     verbs_trail,
 )
 from mailwitness.faces.exit_codes import FAILED
@@ -39,6 +40,7 @@ for module in (
     verbs_integrity,
     verbs_demo,
     verbs_console,
+    verbs_service,
 ):
     module.add_to(app)
 
