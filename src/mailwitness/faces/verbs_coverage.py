@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
 from mailwitness.faces import verbs_kit
@@ -22,6 +23,7 @@ from mailwitness.faces.options import (
 from mailwitness.faces.output import Answer, Format, plain, write
 from mailwitness.knowledge.audit_settings import QUESTIONS, Question
 from mailwitness.readiness.gather import gather
+from mailwitness.readiness.policy_order import ordered
 from mailwitness.readiness.proof import proof_of
 from mailwitness.readiness.state import State
 from mailwitness.readiness.verdict import Asked, Verdict, score, verdicts
@@ -59,6 +61,8 @@ def coverage(
     reader = open_reader(trail)
     with Embedded(reader) as engine:
         proof = proof_of(engine, mailbox)
+        hosts = {reach.computer for reach in proof.reaches if reach.computer} | files.hosts() | set(asked.hosts)
+        files = ordered(files, load_observations(trail), hosts)
         found = verdicts(proof, files, asked)
     answer = _answer(found, files, reader)
     if mailbox is not None and not proof.of_mailbox:

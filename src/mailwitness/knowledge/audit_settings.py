@@ -156,6 +156,7 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     source: str
     policies: dict[str, str]
+    policy_readers: tuple[str, ...]
     categories: dict[str, str]
     legacy_of: dict[str, str]
     recorded_by: dict[str, Generation]

@@ -10,6 +10,7 @@ import msgspec
 
 from mailwitness.event import Problem
 from mailwitness.knowledge.audit_settings import AuditCheck, audit_settings
+from mailwitness.readiness.policy_order import PolicyOrder
 
 ObservedKind = Literal["category", "subcategory", "registry", "log"]
 
@@ -31,10 +32,15 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything the files say, and what in them was not understood."""
+    """Everything the files say, and what in them was not understood.
+
+    `orders` tell by host (lower case) which policies reach it and which wins, where the directory is at hand
+    (readiness.policy_order.ordered).
+    """
 
     observations: tuple[Observation, ...] = ()
     problems: tuple[Problem, ...] = ()
+    orders: dict[str, PolicyOrder] = {}
 
     def hosts(self) -> frozenset[str]:
         """Return the hosts that files name, in lower case."""
@@ -44,8 +50,8 @@ class State(msgspec.Struct, frozen=True):
         """Return what decides `check` on `host`: nothing where the files do not say; several where policies differ.
 
         A host's own state wins over policies; a subcategory over its category, unless the registry says that
-        subcategories are not forced. Of the two default policies the domain controllers' own wins; other policies
-        cannot be ordered without the directory, so all are returned.
+        subcategories are not forced. Policies stand in the order in which the directory links them; without it the
+        domain controllers' own wins of the two default ones, and of others all are returned.
         """
         setting = check.setting
         direct = self._of(setting.kind, setting.name, setting.key, host)
@@ -68,7 +74,10 @@ class State(msgspec.Struct, frozen=True):
             and (seen.host is None or same_host(seen.host, host))
         ]
         own = [seen for seen in found if seen.host is not None]
-        return tuple(own) if own else _winning(found)
+        if own:
+            return tuple(own)
+        order = next((order for name, order in self.orders.items() if same_host(name, host)), None)
+        return _winning(found) if order is None else order.deciding(found)
 
 
 def same_host(one: str, other: str) -> bool:
