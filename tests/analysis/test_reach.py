@@ -98,6 +98,13 @@ def test_a_list_that_takes_nothing_from_above(engine, seen):
     assert opens(rights_over_time(engine.hold([]), seen)) == set()
 
 
+def test_an_entry_for_the_next_level_only_goes_no_further(engine, seen):
+    send = "ab721a54-1e2f-11d0-9819-00aa0040529b"
+    describe(seen, "staff", f"O:SYG:SYD:(OA;CINP;CR;{send};;{sid('acc0')})(OA;CI;CR;{send};;{sid('acc1')})")
+    found = told(rights_over_time(engine.hold([]), seen))
+    assert {name for name, of, _right in found if of == "send"} - {"SYSTEM", "own0"} == {"acc1"}
+
+
 def test_full_control_of_the_account_takes_the_mailbox_but_does_not_open_it(engine, seen):
     describe(seen, "own0", f"O:SYG:SYD:(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;{sid('acc0')})")
     lines = told(rights_over_time(engine.hold([]), seen))

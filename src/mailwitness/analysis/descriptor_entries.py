@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from mailwitness.analysis.right_entry import ON_CONFIGURATION, bit_of, bits_of, membership_bits
-from mailwitness.descriptors.ace import CONTAINER_INHERIT, INHERIT_ONLY, Ace
+from mailwitness.descriptors.ace import CONTAINER_INHERIT, INHERIT_ONLY, NO_PROPAGATE, Ace
 from mailwitness.descriptors.descriptor import DACL_PROTECTED, Descriptor, Reading
 from mailwitness.descriptors.naming import name_of_ace
 from mailwitness.descriptors.sddl import write_ace
@@ -95,7 +95,7 @@ def _atoms(ace: Ace, where: Where, known: Guids | None, owner: str | None) -> It
     if not bits:
         return
     is_own = not ace.flags & INHERIT_ONLY
-    passes = bool(ace.flags & CONTAINER_INHERIT) and where.context == "directory" and _reaches_mailboxes(ace, known)
+    passes = where.context == "directory" and _is_passed_on(ace, where) and _reaches_mailboxes(ace, known)
     if not (is_own or passes):
         return
     condition = "an entry with a condition: whether it holds depends on claims" if ace.has_condition else None
@@ -123,6 +123,11 @@ _UNNARROWED = frozenset({"AllExtendedRights", "WriteProperty", "GenericWrite", "
 @lru_cache(maxsize=4_096)
 def _class_name(guid: str, known: Guids | None) -> str:
     return (known or guids()).name(guid, "class")
+
+
+def _is_passed_on(ace: Ace, where: Where) -> bool:
+    """Return whether an entry reaches what lies deeper than the next level; in the configuration that is enough."""
+    return bool(ace.flags & CONTAINER_INHERIT) and (where.on_configuration or not ace.flags & NO_PROPAGATE)
 
 
 def _reaches_mailboxes(ace: Ace, known: Guids | None) -> bool:
