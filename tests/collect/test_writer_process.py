@@ -8,13 +8,10 @@ import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import NamedTuple
 
-import orjson
-import pyarrow.parquet as pq
 import pytest
 from tests.collect.documents import lines, other, relevant
+from tests.collect.serving import Serving, leaves, serving_writer, statements
 
 from mailwitness.collect.bookmarks import Bookmarks
 from mailwitness.collect.interface import Act, Batch, Deposit, Notice, NotTaken, WriterAway, WriterBusy
@@ -24,48 +21,19 @@ from mailwitness.collect.writer_process import WriterProcess, acts_socket, write
 from mailwitness.state.database import open_state
 from mailwitness.trail.create import create_trail
 from mailwitness.trail.reader import open_reader
-from mailwitness.trail.verify import verify
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-class Serving(NamedTuple):
-    """A writer that serves."""
-
-    trail: Path
-    inbox: Path
-    process: WriterProcess
-    client: WriterClient
-
-
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory) -> Iterator[Serving]:
-    folder = tmp_path_factory.mktemp("writer")
-    (folder / "inbox").mkdir()
-    trail = create_trail(folder / "trail", key_dir=folder / "keys", organization="contoso").trail.path
-    process = WriterProcess(trail, folders=[folder / "inbox"], readers=1)
-    process.listen(writer_socket(trail))
-    process.listen(acts_socket(trail), acts_only=True)
-    with WriterClient(writer_socket(trail)) as client:
-        yield Serving(trail, folder / "inbox", process, client)
-    process.stop()
-    verdict = verify(trail, deep=True)
-    assert (verdict.state, verdict.findings) == ("not_anchored", [])
-    assert not writer_socket(trail).exists()
+    with serving_writer(tmp_path_factory.mktemp("writer")) as serving:
+        yield serving
 
 
 def batch(data: bytes, **fields) -> Batch:
     said = {"name": "beats.ndjson", "collector": "test", "received_at": NOON, "format": "json"} | fields
     return Batch(data=data, **said)
-
-
-def leaves(trail: Path) -> list[dict]:
-    """Return the custody leaves and acts, parsed, in the order of the log."""
-    rows = []
-    for path in open_reader(trail).leaf_files():
-        rows += pq.read_table(path, columns=["seq", "entry"], partitioning=None).to_pylist()
-    entries = [orjson.loads(row["entry"]) for row in sorted(rows, key=lambda row: row["seq"])]
-    return [entry for entry in entries if "statement" in entry]
 
 
 def test_a_batch_is_durable_when_it_is_answered_and_its_evidence_kept(serving):
@@ -78,11 +46,7 @@ def test_a_batch_is_durable_when_it_is_answered_and_its_evidence_kept(serving):
     assert open_reader(serving.trail).size >= receipt.size
     sha256 = hashlib.sha256(data).hexdigest()
     assert (serving.trail / "evidence" / sha256[:2] / sha256).read_bytes() == data
-    said = next(
-        leaf["statement"]
-        for leaf in leaves(serving.trail)
-        if leaf["statement"].get("evidence", [{}])[0].get("sha256") == sha256
-    )
+    said = next(said for said in statements(serving.trail) if said.get("evidence", [{}])[0].get("sha256") == sha256)
     assert (said["collector"], said["claimed_host"], said["observed_origin"]) == ("test", "dc1", "192.0.2.7")
     assert said["delivered_by"] == "token dc"
     assert said["counts"]["recorded"] == 2
@@ -123,7 +87,7 @@ def test_an_act_is_a_leaf_with_the_user_id_of_who_asked(serving):
 
 def test_a_collector_has_its_own_gaps_sealed(serving):
     serving.client.notice(Notice(collector="folder", what="lost", at=NOON, where="dc1/old.log", since_at=NOON))
-    said = next(leaf["statement"] for leaf in reversed(leaves(serving.trail)) if "what" in leaf["statement"])
+    said = next(said for said in reversed(statements(serving.trail)) if "what" in said)
     assert (said["act"], said["what"], said["where"]) == ("collection", "lost", "dc1/old.log")
     assert said["since_at"] == "2026-11-24T12:00:00.000000Z"
 

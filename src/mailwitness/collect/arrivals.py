@@ -115,7 +115,8 @@ class Arrivals:
                 prepared.reads = reads_of(self._pool, path, file, origin)
             else:
                 file.format = batch.format
-                whole = Planned(batch.format, (Span(0, taken.size),))
+                start = 1 if batch.data.startswith(b"\n") else 0  # as a later part of a file: one record a line
+                whole = Planned(batch.format, (Span(start, taken.size),))
                 prepared.reads = list(divided(path, file, whole, origin))
             return _receipt([self._read(prepared, batch, session)])
 

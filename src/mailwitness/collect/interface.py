@@ -30,7 +30,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     `name` names it in Problems and in the custody leaf (`host/stream.ndjson`); its suffix breaks ties where the content
     does not tell the format, and `format` says it outright (the NAME of a module of mailwitness.formats: `json`,
-    `event_xml`, ...). `claimed_host` is who says it is the sender, `observed_origin` the peer address it came from:
+    `event xml`, ...); with it, data that begins with an empty line has one record a line, whatever the first of them
+    looks like. `claimed_host` is who says it is the sender, `observed_origin` the peer address it came from:
     they are kept apart. `delivered_by` is the token or account that was let in. `bookmark` is (stream, value): stored
     for the collector when, and only when, everything up to it is durable. Without data a batch only moves a bookmark.
     """

@@ -52,10 +52,17 @@ class WriterClient:
 
     def submit_patiently(self, batch: Evidence, stop: threading.Event) -> Receipt | None:
         """Hand a batch over, again and again until it is durable; None where `stop` was set before."""
+        return self._patiently(batch, stop)
+
+    def notice_patiently(self, notice: Notice, stop: threading.Event) -> Receipt | None:
+        """Have sealed what a collector says of its own coverage, as submit_patiently does."""
+        return self._patiently(notice, stop)
+
+    def _patiently(self, request: Request, stop: threading.Event) -> Receipt | None:
         pause = 0.0
         while not stop.is_set():
             try:
-                return self.submit(batch)
+                return _receipt(self._ask(request))
             except NotAcknowledged as error:
                 pause = min(LONGEST_PAUSE, max(error.retry_after, 1.5 * pause))
                 stop.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - keeps collectors apart, no secret
