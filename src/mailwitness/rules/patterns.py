@@ -125,7 +125,7 @@ def _memberships(standing: Standing, changed: list[Row]) -> Iterator[Placed]:
         if key not in opened:
             opened[key] = [line for line in reach(standing, group, at) if line.of in _OPENS and line.way.doubt is None]
         if lines := opened[key]:
-            one = {line.mailbox for line in lines}
+            one = {line.mailbox if line.scope == "mailbox" else None for line in lines}
             told = {name: change[name] for name in ("occurred_at", "actor_name", "actor_sid", "noise")}
             told |= {
                 "window": "membership_opens",
