@@ -10,7 +10,7 @@ from mailwitness.errors import UsageError
 from mailwitness.inert import inert
 
 if TYPE_CHECKING:
-    from structlog.typing import EventDict, FilteringBoundLogger
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 TEXT_LIMIT = 4000
 
@@ -27,18 +27,29 @@ def open_log(part: str, level: str = "info") -> FilteringBoundLogger:
             "the service needs structlog, which is not installed",
             remedy="pip install 'mailwitness[live]', or make setup-service",
         ) from cause
+    first: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    ]
+    last: list[Processor] = [
+        structlog.processors.format_exc_info,
+        _escaped,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+    threshold = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.format_exc_info,
-            _escaped,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        processors=[*first, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    of_library = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*first, lambda _logger, _method, event: {"part": part, **event}],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+    handler = logging.StreamHandler(sys.stderr)  # what libraries say, in the same form
+    handler.setFormatter(of_library)
+    logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
     log: FilteringBoundLogger = structlog.get_logger().bind(part=part)
     return log
 

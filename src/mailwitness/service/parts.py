@@ -18,7 +18,6 @@ from mailwitness.collect.writer_client import WriterClient
 from mailwitness.collect.writer_process import serve_writer, writer_socket
 from mailwitness.errors import MailwitnessError, UsageError
 from mailwitness.service.config import collector_module
-from mailwitness.service.detector import Detector
 from mailwitness.service.settings import Collection, ServiceConfig
 from mailwitness.state.database import open_state
 
@@ -71,6 +70,7 @@ def _folder(one: Collection) -> Path | None:
 
 def run_detector(config: ServiceConfig, stop: threading.Event, log: FilteringBoundLogger) -> None:
     """Detect and deliver."""
+    from mailwitness.service.detector import Detector  # noqa: PLC0415 - rules and engine: for this part alone
 
     def heard(destination: str, key: str, error: str | None) -> None:
         if error is None:
