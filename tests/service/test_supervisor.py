@@ -1,0 +1,153 @@
+"""Parts are kept running, ended in order, and nothing outlives the supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from mailwitness.errors import UsageError
+from mailwitness.service import supervisor as module
+from mailwitness.service.supervisor import Part, Supervisor
+
+WELL = "trap 'echo {name} >> {file}; exit 0' TERM; echo up >> {file}; while :; do sleep 0.02; done"
+
+
+class Running:
+    """A supervisor in a thread, and what it said."""
+
+    def __init__(self, parts) -> None:
+        self.said = []
+        self.supervisor = Supervisor(parts, lambda event, **more: self.said.append((event, more)))
+        self.well = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self.well = self.supervisor.run()
+
+    def until(self, holds, seconds=10.0):
+        ends_at = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < ends_at, self.said
+            time.sleep(0.01)
+
+    def end(self):
+        self.supervisor.stop()
+        self._thread.join()
+        return self.well
+
+
+def shell(name, script, **more):
+    return Part(name=name, command=("/bin/sh", "-c", script), **more)
+
+
+def lines(path):
+    return path.read_text().split() if path.exists() else []
+
+
+def test_parts_run_and_end_rank_by_rank(tmp_path):
+    file = tmp_path / "log"
+    parts = [shell(n, WELL.format(name=n, file=file), rank=r) for n, r in (("writer", 2), ("folder", 0), ("web", 1))]
+    running = Running(parts)
+    running.until(lambda: lines(file) == ["up"] * 3)
+    assert {state.name: state.starts for state in running.supervisor.states} == {"writer": 1, "folder": 1, "web": 1}
+    assert running.end() is True
+    assert lines(file)[3:] == ["folder", "web", "writer"]
+    assert [state.pid for state in running.supervisor.states] == [None] * 3
+
+
+def test_a_part_that_ends_is_started_again_ever_later(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    file = tmp_path / "log"
+    running = Running([shell("short", f"echo x >> {file}; exit 7")])
+    running.until(lambda: len(lines(file)) >= 4)
+    assert running.end() is not None
+    ended = [more for event, more in running.said if event == "part_ended" and "again_in" in more]
+    assert [more["code"] for more in ended[:3]] == [7, 7, 7]
+    pauses = [more["again_in"] for more in ended]
+    assert pauses[1] == 2 * pauses[0]
+    assert pauses[2] == 2 * pauses[1]
+
+
+def test_the_pause_has_an_end_and_begins_anew_after_a_steady_time(monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(module, "STEADY", 0.2)
+    running = Running([shell("a", "sleep 0.4; exit 1"), shell("b", "exit 1")])
+
+    def pauses(name):
+        return [more["again_in"] for _event, more in running.said if more["name"] == name and "again_in" in more]
+
+    running.until(lambda: len(pauses("a")) >= 2 and len(pauses("b")) >= 4)
+    running.end()
+    assert pauses("a")[:2] == [0.01, 0.01]
+    assert pauses("b")[:4] == [0.01, 0.02, 0.02, 0.02]
+
+
+def test_a_part_that_does_not_end_is_killed_and_costs_the_writer_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "STOP_SECONDS", 1.0)
+    file = tmp_path / "log"
+    stubborn = shell("stubborn", f"trap '' TERM; echo up >> {file}; while :; do sleep 0.02; done")
+    running = Running([stubborn, shell("writer", WELL.format(name="writer", file=file), rank=2)])
+    running.until(lambda: len(lines(file)) == 2)
+    began = time.monotonic()
+    assert running.end() is False
+    assert time.monotonic() - began < 2
+    assert lines(file)[-1] == "writer"
+    assert ("part_killed", {"name": "stubborn"}) in running.said
+
+
+def test_a_command_that_is_not_there_is_tried_again(monkeypatch):
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    running = Running([Part(name="none", command=("/nonexistent",))])
+    running.until(lambda: sum(event == "part_failed" for event, _ in running.said) >= 2)
+    running.end()
+
+
+def test_a_user_that_is_not_there_is_refused():
+    with pytest.raises(UsageError, match="there is no user nobody-of-that-name"):
+        Supervisor([Part(name="a", command=("/bin/true",), user="nobody-of-that-name")])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs parts as others: run the tests as root")
+def test_a_part_runs_as_its_user(tmp_path):
+    file = tmp_path / "log"
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    running = Running([shell("a", f"id -u >> {file}; id -G >> {file}; sleep 9", user="nobody")])
+    running.until(lambda: len(lines(file)) >= 2)
+    running.end()
+    assert "0" not in lines(file)
+
+
+def test_parts_end_when_the_supervisor_is_killed(tmp_path):
+    script = """
+import sys
+from mailwitness.service.parts import stop_on_signal
+stop = stop_on_signal()
+open(sys.argv[1], "w").write("up")
+stop.wait(20)
+open(sys.argv[2], "w").write("ended")
+"""
+    up, ended = tmp_path / "up", tmp_path / "ended"
+    parent = f"""
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", {script!r}, {str(up)!r}, {str(ended)!r}]).wait()
+"""
+    process = subprocess.Popen([sys.executable, "-c", parent])
+    ends_at = time.monotonic() + 20
+    while not up.exists():
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while not ended.exists():
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)
