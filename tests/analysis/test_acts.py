@@ -194,6 +194,27 @@ def test_the_trustee_s_sid_tells_two_writes_of_one_moment_apart():
     assert [act.main["object_guid"] for act in joined] == ["1"]
 
 
+def test_a_command_of_the_cloud_is_none_of_a_server_on_premises():
+    def command(source, computer, alias, trustee, **more):
+        said = {"mailbox_ref": alias, "trustee_name": trustee, "actor_name": "fabrik.example/Users/Eve"} | more
+        kind = {"kind": "permission", "action": "granted", "rights": ["FullAccess"], "logon_id": None}
+        return row(0, source=source, computer=computer, **kind, **said)
+
+    events = [
+        command("exchange_cmdlets", "ex1.fabrik.example", "aberg", "FABRIK\\kim", through_server="dc1.fabrik.example"),
+        command("unified_audit", "AM0PR04MB5043", "cdorn@fabrik.example", "lee@fabrik.example", actor_name="eve@x"),
+        value(
+            0.5,
+            "{a}",
+            after="O:PSG:PSD:(A;CI;CC;;;S-1-5-21-9)",
+            attribute="msExchMailboxSecurityDescriptor",
+            actor_kind="computer",
+            actor_name="FABRIK\\EX1$",
+        ),
+    ]
+    assert sorted(shape(assemble(events, describe))) == [["cmdlet", "directory_value"], ["unified_audit"]]
+
+
 _EVENTS = st.lists(
     st.tuples(
         st.sampled_from([access, notice, value]),

@@ -167,7 +167,17 @@ def _join_within(
 
 def _may_be_one(person: Act, act: Act, window: timedelta) -> bool:
     close = abs(person.main["occurred_at"] - act.main["occurred_at"]) <= window
-    return close and person.main["kind"] == act.main["kind"] and _seen_by(person, act)
+    same_kind = person.main["kind"] == act.main["kind"]
+    return close and same_kind and _ran_on_its_writer(person, act) and _seen_by(person, act)
+
+
+def _ran_on_its_writer(person: Act, act: Act) -> bool:
+    """Whether the server that logged a command can be the one whose account wrote to the directory.
+
+    A server writes as itself what it is told to do. A command that Exchange Online ran is none of a server on premises.
+    """
+    writer = (act.main["actor_name"] or "").rpartition("\\")[2].removesuffix("$")
+    return not writer or all(not row["computer"] or _host(row["computer"], writer) for row in told(person))
 
 
 def _sids_meet(person: Act, act: Act, known: dict[str, set[str]]) -> bool:
