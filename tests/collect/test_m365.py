@@ -8,15 +8,21 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.collect.m365_server import CLIENT, SECRET, TENANT, M365Server, records
+from tests.collect.serving import serving_writer, statements
 
 from mailwitness.collect.heartbeats import Heartbeats
-from mailwitness.collect.interface import Receipt, WriterBusy
+from mailwitness.collect.interface import Receipt
 from mailwitness.collect.m365 import M365Collector, make
 from mailwitness.collect.m365_service import StoppedError
 from mailwitness.collect.m365_settings import Settings
 from mailwitness.collect.m365_state import M365State
 from mailwitness.errors import UsageError
+from mailwitness.knowledge.m365_clouds import m365
 from mailwitness.state.database import open_state
 
 EXCHANGE = "Audit.Exchange"
@@ -42,7 +48,6 @@ class Writer:
         self.batches = []
         self.notices = []
         self.ids = set()
-        self.busy = 0
 
     def submit_patiently(self, batch, _stop):
         ids = [record["Id"] for record in _records(batch.data)]
@@ -51,10 +56,7 @@ class Writer:
         self.batches.append(batch)
         return Receipt(seen=len(ids), recorded=len(new), duplicates=len(ids) - len(new))
 
-    def notice(self, notice):
-        if self.busy:
-            self.busy -= 1
-            raise WriterBusy("busy")
+    def notice_patiently(self, notice, _stop):
         self.notices.append(notice)
         return Receipt()
 
@@ -374,16 +376,74 @@ def test_run_beats_and_ends_when_told(lab):
     [
         ({"tenant": "contoso"}, "tenant is no GUID"),
         ({"contents": ("Audit.Mail",)}, "no content of the feed"),
-        ({"secret_env": "X"}, "said twice"),
+        ({"secret_env": "X"}, "one only"),
         ({"management_url": "http://manage.example"}, "not protected"),
         ({"cloud": "china", "graph": True}, "does not offer"),
         ({"interval_seconds": 0}, "interval_seconds"),
-        ({"secret_file": "/nowhere"}, "cannot be read"),
     ],
 )
-def test_settings_that_cannot_be_used_say_what_to_correct(lab, changed, said):
-    with pytest.raises(UsageError, match=said):
-        lab.collector(**changed)
+def test_settings_that_cannot_be_meant_say_what_to_correct(lab, changed, said):
+    with pytest.raises(ValueError, match=said):
+        lab.settings(**changed)
+
+
+def test_clouds_have_their_own_addresses():
+    given = {"tenant": TENANT, "client": CLIENT, "secret_env": "X"}
+    said = {cloud: Settings(cloud=cloud, **given).endpoints.management for cloud in m365().clouds}
+    assert len(set(said.values())) == 5
+    assert said["gcc_high"] == "https://manage.office365.us"
+    assert Settings(cloud="china", **given).endpoints.sign_in == "https://login.partner.microsoftonline.cn"
+
+
+def test_an_application_proves_itself_with_a_certificate(lab, tmp_path):
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mailwitness")])
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), 1, lab.server.now, lab.server.now + timedelta(days=9)
+    )
+    lab.server.certificate = builder.sign(key, SHA256())
+    pem = tmp_path / "application.pem"
+    pem.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + lab.server.certificate.public_bytes(Encoding.PEM)
+    )
+    lab.server.add(EXCHANGE, "a", HOUR, records(1, lab.server.now))
+    assert lab.look(certificate=pem, secret_file=None).last_error is None
+    assert len(lab.writer.ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("certificate", None, "cannot be read"),
+        ("certificate", b"no key", "no private key"),
+        ("secret_file", b" \n", "empty"),
+        ("secret_env", None, "empty"),
+    ],
+)
+def test_a_credential_that_cannot_be_used_is_named(lab, tmp_path, name, content, said):
+    path = tmp_path / "credential"
+    if content is not None:
+        path.write_bytes(content)
+    value = "MAILWITNESS_NOT_SET" if name == "secret_env" else path
+    with pytest.raises(UsageError, match=said) as error:
+        lab.collector(**{"secret_file": None, name: value})
+    assert str(value) in str(error.value)
+
+
+def test_records_that_come_twice_and_by_both_ways_stand_once(lab, tmp_path):
+    granted = records(20, lab.server.now - timedelta(days=6, hours=1))
+    lab.server.records = granted
+    lab.server.add(EXCHANGE, "a", timedelta(days=5), granted[:15])
+    lab.server.add(EXCHANGE, "b", timedelta(days=5), granted[5:])
+    with serving_writer(tmp_path) as serving:
+        lab.writer, lab.trail = serving.client, serving.trail
+        tally = lab.look()
+        assert (tally.recorded, tally.duplicates, tally.problems) == (20, 10, 0)
+        tallies = [lab.look(contents=(), graph=True, backfill_days=6.1) for _ in range(4)]
+        assert sum(tally.duplicates for tally in tallies) == 20
+        assert sum(tally.recorded + tally.problems for tally in tallies) == 0
+        assert [said["what"] for said in statements(serving.trail) if said.get("act") == "collection"] == ["began"]
 
 
 def query(lab, **changed):

@@ -39,12 +39,12 @@ class M365Collector:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         http: httpx.Client | None = None,
     ) -> None:
-        """Check settings and credential; nothing is asked for yet. `state` is the trail's folder.
+        """Read the credential; nothing is asked for yet. `state` is the trail's folder.
 
-        Raises UsageError where the settings or the credential cannot be used.
+        Raises UsageError where the credential cannot be used.
         """
         self.name = settings.name
-        self._settings = settings.checked()
+        self._settings = settings
         self._credential = credential_of(settings)
         self._writer = writer
         self._state = state
@@ -109,5 +109,5 @@ class M365Collector:
 
 
 def make(settings: Settings, writer: WriterClient, state: Path) -> M365Collector:
-    """Return the collector of one table [intake.m365.NAME]. Raises UsageError for settings that cannot be used."""
+    """Return the collector of one table [intake.m365.NAME]. Raises UsageError for a credential that cannot be used."""
     return M365Collector(settings, writer, state)

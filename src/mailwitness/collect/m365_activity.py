@@ -20,7 +20,6 @@ from mailwitness.collect.interface import Batch, Notice
 from mailwitness.collect.m365_service import Answer, RefusedError, Service, StoppedError, UnavailableError
 from mailwitness.collect.m365_settings import Settings
 from mailwitness.collect.m365_state import Feed, M365State
-from mailwitness.collect.telling import tell
 from mailwitness.collect.writer_client import WriterClient
 from mailwitness.formats.instants import parse_iso
 from mailwitness.knowledge.m365_clouds import m365
@@ -301,7 +300,7 @@ class ActivityFeed:
             since_at=since_at,
             until_at=until_at,
         )
-        if not tell(self._writer, notice, self._stop):
+        if self._writer.notice_patiently(notice, self._stop) is None:
             raise StoppedError
 
     def _explained(self, error: RefusedError | UnavailableError) -> str:

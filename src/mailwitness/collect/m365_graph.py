@@ -15,7 +15,6 @@ from mailwitness.collect.m365_activity import Tally
 from mailwitness.collect.m365_service import RefusedError, Service, StoppedError, UnavailableError
 from mailwitness.collect.m365_settings import Settings
 from mailwitness.collect.m365_state import M365State, Range
-from mailwitness.collect.telling import tell
 from mailwitness.collect.writer_client import WriterClient
 from mailwitness.event import instant
 from mailwitness.knowledge.m365_clouds import m365
@@ -177,7 +176,7 @@ class GraphQueries:
             since_at=stretch.since_at,
             until_at=stretch.until_at,
         )
-        if not tell(self._writer, notice, self._stop):
+        if self._writer.notice_patiently(notice, self._stop) is None:
             raise StoppedError
 
 

@@ -52,33 +52,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     graph_url: str | None = None
     sign_in_url: str | None = None
 
-    def checked(self) -> Settings:
-        """Return the settings, made sure of. Raises UsageError that says what to correct."""
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
         for label, value in (("tenant", self.tenant), ("client", self.client), ("publisher", self.publisher)):
             if value is not None and not _GUID.fullmatch(value):
-                raise UsageError(f"{label} is no GUID: {value!r}", where=self.name, remedy="copy it from Entra ID")
+                raise ValueError(f"{label} is no GUID: {value!r}; copy it from Entra ID")
         for content in self.contents:
             if content not in m365().activity.contents:
-                known = ", ".join(m365().activity.contents)
-                raise UsageError(f"{content!r} is no content of the feed", where=self.name, remedy=f"use {known}")
+                raise ValueError(f"{content!r} is no content of the feed; use {', '.join(m365().activity.contents)}")
         if sum(given is not None for given in (self.certificate, self.secret_file, self.secret_env)) != 1:
-            raise UsageError(
-                "how the application proves itself is not said, or said twice",
-                where=self.name,
-                remedy="give one of certificate, secret_file, secret_env",
+            raise ValueError(
+                "how the application proves itself: give one of certificate, secret_file and secret_env, and one only"
             )
         for url in (self.management_url, self.graph_url, self.sign_in_url):
             if url is not None and not _is_safe(url):
-                raise UsageError(f"{url} is not protected", where=self.name, remedy="write https://HOST")
+                raise ValueError(f"{url} is not protected: write https://HOST")
         if self.graph and not self.endpoints.graph_audit_log:
-            raise UsageError(
-                f"{self.endpoints.title} does not offer audit log queries over Graph",
-                where=self.name,
-                remedy="leave graph out",
-            )
-        if not 1 <= self.interval_seconds <= 3600 or self.overlap_minutes < 0 or self.relist_hours < 0:  # noqa: PLR2004
-            raise UsageError("interval_seconds is between 1 and 3600, the others not below 0", where=self.name)
-        return self
+            raise ValueError(f"{self.endpoints.title} does not offer audit log queries over Graph: leave graph out")
+        if not 1 <= self.interval_seconds <= 3600 or min(self.overlap_minutes, self.relist_hours) < 0:  # noqa: PLR2004
+            raise ValueError("interval_seconds is between 1 and 3600, overlap_minutes and relist_hours not below 0")
 
     @property
     def endpoints(self) -> Cloud:
