@@ -5,8 +5,8 @@
    domain controller, same logon, same object, within seconds.
 3. What is left stands for itself: an object access alone is a change whose values nobody recorded.
 4. Cmdlets join across hosts: same domain controller, object and right, within ten minutes; where the two name the
-   object in ways that cannot be compared, an Exchange server's write within thirty seconds that alone can be meant, by the account of the
-   server that logged the command.
+   object in ways that cannot be compared, the write within thirty seconds that alone can be meant, by the account of
+   the server that logged the command.
 
 Each witness is given once (assign.py), so two equal acts stay two.
 """
