@@ -20,10 +20,11 @@ import duckdb
 import pyarrow as pa
 
 from mailwitness.engine.embedded import in_utc, open_views
+from mailwitness.engine.query import load_query
 from mailwitness.errors import TrailError
 from mailwitness.trail.reader import TrailReader
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the columns or their meaning change: an index of another format is made anew."""
 NAMED = (
     "actor_name actor_sid mailbox_ref trustee_name trustee_sid group_name client_ip client_host client_app app_id "
@@ -94,10 +95,15 @@ class EventIndex:
         row = self._connection.cursor().execute("SELECT size FROM covered").fetchone()
         return int(row[0]) if row else 0
 
+    def ask(self, name: str, tables: dict[str, pa.Table] | None = None, **parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 - SQL values
+        """Return the rows of the question index_`name`.sql; times are aware UTC. `tables` are known to it by name."""
+        sql, used = load_query(_SQL, f"index_{name}").bind(**parameters)
+        return self.rows(sql, used, tables)
+
     def rows(
-        self, sql: str, parameters: list[Any] | None = None, tables: dict[str, pa.Table] | None = None
+        self, sql: str, parameters: dict[str, Any] | list[Any] | None = None, tables: dict[str, pa.Table] | None = None
     ) -> list[tuple[Any, ...]]:
-        """Return the rows of a question put to the index; times are aware UTC. `tables` are known to it by name."""
+        """Return the rows of SQL put to the index; times are aware UTC. `tables` are known to it by name."""
         connection = self._connection.cursor()
         try:
             for name, table in (tables or {}).items():
@@ -134,7 +140,7 @@ class EventIndex:
         return int(row[2])
 
     def _empty(self, connection: duckdb.DuckDBPyConnection) -> None:
-        for table in ("covered", "names", "entries", "texts"):
+        for table in ("covered", "names", "used", "entries", "texts"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute(_sql("index_tables"))
 
@@ -143,10 +149,17 @@ class EventIndex:
         columns = ",\n  ".join(f"n_{name}.name_id AS {name}" for name in NAMED)
         joins = "\n".join(f"LEFT JOIN names AS n_{name} ON n_{name}.text = e.{name}" for name in NAMED)
         new = "\nUNION\n".join(f"SELECT {name} AS text FROM fresh WHERE {name} IS NOT NULL" for name in NAMED)  # noqa: S608 - our own
-        filled = {"$since": str(since), "/* names */": columns, "/* joins */": joins, "/* texts */": new}
+        used = "\nUNION\n".join(f"SELECT '{name}' AS field, {name} AS text FROM fresh" for name in NAMED)  # noqa: S608 - our own
+        filled = {
+            "$since": str(since),
+            "/* names */": columns,
+            "/* joins */": joins,
+            "/* texts */": new,
+            "/* fields */": used,
+        }
         connection.execute("BEGIN")
         try:
-            for name in ("index_fresh", "index_names", "index_entries", "index_texts"):
+            for name in ("index_fresh", "index_names", "index_used", "index_entries", "index_texts"):
                 text = _sql(name)
                 for mark, value in filled.items():
                     text = text.replace(mark, value)

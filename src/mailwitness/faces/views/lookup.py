@@ -25,11 +25,7 @@ class Place(msgspec.Struct, frozen=True):
 
 def place_of(picture: Picture, event_id: str) -> Place | None:
     """Return where the event is whose id begins with `event_id` (at least 16 hexadecimal digits)."""
-    rows = picture.index.rows(
-        "SELECT e.seq, e.occurred_at, n.text, e.kind FROM entries AS e"
-        " LEFT JOIN names AS n ON n.name_id = e.mailbox_ref WHERE e.id = ? ORDER BY e.seq LIMIT 1",
-        [int(event_id[:16], 16)],
-    )
+    rows = picture.index.ask("place", id=int(event_id[:16], 16))
     return Place(*rows[0]) if rows else None
 
 

@@ -12,6 +12,7 @@ from mailwitness.analysis.explain import Explainer
 from mailwitness.analysis.standing import Standing
 from mailwitness.directory.clock import STILL, micros
 from mailwitness.directory.identity import Resolution
+from mailwitness.directory.spelling import NameForm
 
 Page = Literal["mailbox", "account", "group", "application", "object"]
 """Which page tells of a thing."""
@@ -26,6 +27,8 @@ class Named(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 NOBODY = Named(text="")
+_ACTING: tuple[NameForm, ...] = ("account", "sid", "upn", "smtp", "app_id", "canonical", "typed", "display_name")
+"""Forms of names that records give an actor."""
 
 
 class People:
@@ -39,14 +42,13 @@ class People:
         self._keys: dict[int, str] = {}
         self._mailboxes: dict[int, list[str]] = {}
         self._actors: dict[int, list[str]] = {}
-        self._names: dict[str, Named] = {}
+        self._folded: list[tuple[str, int]] | None = None
         self.changes_on: dict[int, list[Change]] = {}
         """Changes of a mailbox's or object's rights and settings, by the thing they were made on."""
         self.changes_by: dict[int, list[Change]] = {}
         """Changes by who made them."""
         self.changes_for: dict[int, list[Change]] = {}
         """Changes by whom they gave something or took it from."""
-        self.shared: dict[str, int] = {}
 
     def learn(self, references: Iterable[Mapping[str, Any]], changes: Iterable[Change]) -> None:
         """Learn which references of accesses mean whom, and which changes are about whom."""
@@ -74,6 +76,12 @@ class People:
     def actor_references_of(self, thing: int) -> tuple[str, ...]:
         """Return the names and SIDs under which a thing acts in accesses."""
         return tuple(dict.fromkeys(self._actors.get(thing, ())))
+
+    def all_actor_names(self, thing: int) -> tuple[str, ...]:
+        """Return every name a thing may act under: those of accesses, and all its own accounts, SIDs and addresses."""
+        spans = self.identities.thing(thing).spans
+        own = (span.value for form in _ACTING for span in spans.get(form, ()))
+        return tuple(dict.fromkeys([*self._actors.get(thing, ()), *own]))
 
     def is_own(self, pair: Mapping[str, Any]) -> bool:
         """Return whether an account and a mailbox are one thing's, for certain."""
@@ -113,6 +121,15 @@ class People:
             if reference and (found := self.identities.resolve(reference, None, at)).things:
                 return found.one
         return None
+
+    def folded_names(self) -> list[tuple[str, int]]:
+        """Return all names of each thing in lower case as one text, mailboxes first; made once."""
+        if self._folded is None:
+            known = range(len(self.identities))
+            told = [(n, self.identities.thing(n).spans.values()) for n in known]
+            made = [("\n".join(s.value for held in spans for s in held).casefold(), n) for n, spans in told if spans]
+            self._folded = sorted(made, key=lambda each: not self.standing.is_mailbox(each[1]))
+        return self._folded
 
     def find(self, name: str) -> Resolution:
         """Return what a person's words mean: any name, at any time."""

@@ -66,11 +66,13 @@ class Picture:
         self.tally: Tally = unexplained(engine, self.standing, Filters())
         self.custody = engine.rows(load_query(SQL, "custody_entries"))
         self.hosts = engine.rows(load_query(SQL, "witnessed_hosts"))
-        window = Asked(since=max(self.first_at, self.last_at - LATELY), until=self.last_at)
-        self.verdicts: list[Verdict] = verdicts(self.proof, State(), window)
+        self.verdict_window = Asked(since=max(self.first_at, self.last_at - LATELY), until=self.last_at)
+        self.verdicts: list[Verdict] = verdicts(self.proof, State(), self.verdict_window)
         self._prepare(engines)
         self.by_change = {change.change_id: change for change in self.changes}
         self.by_witness = {w.event_id: change for change in self.changes for w in change.witnesses}
+        self.change_texts = {change.change_id: _text_of(change) for change in self.changes}
+        """Everything a change says, in lower case, for search."""
         self.kept: dict[str, Any] = {}
         """Views that are the same for everybody, by name (the home page's)."""
 
@@ -116,6 +118,20 @@ class Picture:
         """Let go of the engines, once all that were lent are back."""
         for _ in self._all:
             self._engines.get().close()
+
+
+def _text_of(change: Change) -> str:
+    said = [getattr(change, name) for name in _SEARCHED]
+    said += change.rights
+    said += [text for d in change.differences for text in (d.trustee_name, d.trustee_sid, d.before, d.after)]
+    said += [text for w in change.witnesses for text in (w.event_id, w.computer, w.event_code, w.source)]
+    return "\n".join(str(text) for text in said if text).casefold()
+
+
+_SEARCHED = (
+    "kind action folder mailbox_ref object_dn object_guid attribute trustee_sid trustee_name group_sid group_name "
+    "actor_sid actor_name performed_by through_server client_ip before after"
+).split()
 
 
 def draw(trail: Path, index: EventIndex) -> Picture:

@@ -17,9 +17,13 @@ from starlette.routing import Route
 
 from mailwitness.engine.event_index import EventIndex
 from mailwitness.errors import MailwitnessError, TrailError
+from mailwitness.faces.views.integrity import Verifier
 from mailwitness.faces.views.picture import Pictures
 from mailwitness.faces.web.guard import LOCAL, Guard
 from mailwitness.faces.web.page import Refused, Shown, page, reader_of, render
+from mailwitness.faces.web.pages import coverage, findings, integrity, search, sources, upload
+from mailwitness.faces.web.pages.account import account
+from mailwitness.faces.web.pages.change import change, event
 from mailwitness.faces.web.pages.home import home
 from mailwitness.faces.web.pages.mailbox import access, mailbox
 from mailwitness.faces.web.reader import LocalReader, Readers, Recorder
@@ -32,12 +36,21 @@ STATIC = {"console.css": "text/css", "console.js": "text/javascript", "mark.svg"
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Table [console] of the service's configuration.
 
-    `hosts` are the names the console answers to (protection against DNS rebinding); `bind` and `port` where it listens.
+    `hosts` are the names the console answers to (protection against DNS rebinding); `bind` and `port` where it listens;
+    `anchors` the folder where checkpoints are kept elsewhere (`mailwitness anchor`), `verifier_key` the text of a key
+    kept elsewhere: with both a verification can say that the trail is anchored.
     """
 
     bind: str = "127.0.0.1"
     port: int = 8443
     hosts: tuple[str, ...] = LOCAL
+    anchors: str | None = None
+    verifier_key: str | None = None
+
+    @property
+    def anchors_folder(self) -> Path | None:
+        """Return the folder of anchors, None where none is set."""
+        return Path(self.anchors) if self.anchors else None
 
 
 def application(
@@ -61,15 +74,18 @@ def application(
         try:
             yield
         finally:
+            await anyio.to_thread.run_sync(app.state.verifier.wait)
             await anyio.to_thread.run_sync(app.state.pictures.close)
 
     app = Starlette(
         routes=routes(),
         middleware=[Middleware(Guard, hosts=config.hosts)],
-        exception_handlers={404: _not_found, 405: _not_found, MailwitnessError: _failed},
+        exception_handlers={404: _not_found, 405: _not_found, MailwitnessError: _failed, Refused: _refused},
         lifespan=lifespan,
     )
     app.state.trail = Trail(trail)
+    app.state.config = config
+    app.state.verifier = Verifier(trail, anchors=config.anchors_folder, key=config.verifier_key)
     app.state.recorder = writer
     app.state.readers = readers or LocalReader()
     app.state.templates = environment()
@@ -90,6 +106,27 @@ def routes() -> list[Route]:
         Route("/", page(home), name="home"),
         Route("/mailbox", page(mailbox), name="mailbox"),
         Route("/access/{event}", page(access), name="access"),
+        Route("/account", page(account), name="account"),
+        Route("/group", page(account), name="group"),
+        Route("/application", page(account), name="application"),
+        Route("/object", page(account), name="object"),
+        Route("/change/{event}", page(change), name="change"),
+        Route("/event/{event}", page(event), name="event"),
+        Route("/findings", page(findings.findings), name="findings"),
+        Route("/finding/{case}", page(findings.finding), name="finding"),
+        Route("/finding/{case}", findings.move, methods=["POST"], name="finding_move"),
+        Route("/coverage", page(coverage.coverage), name="coverage"),
+        Route("/kit/{generation}", page(coverage.kit), name="kit"),
+        Route("/integrity", page(integrity.integrity), name="integrity"),
+        Route("/integrity/verify", integrity.verify_now, methods=["POST"], name="verify"),
+        Route("/integrity/progress", integrity.progress, name="progress"),
+        Route("/sources", page(sources.sources), name="sources"),
+        Route("/sources/{leaf:int}", page(sources.evidence), name="evidence"),
+        Route("/search", page(search.search), name="search"),
+        Route("/search.{form}", search.export, name="export"),
+        Route("/views", search.views, methods=["GET", "POST"], name="views"),
+        Route("/import", page(upload.form), name="import"),
+        Route("/import", upload.upload, methods=["POST"], name="upload"),
         Route("/theme", theme, methods=["POST"], name="theme"),
         Route("/static/{name}", static, name="static"),
     ]
@@ -125,6 +162,10 @@ async def _not_found(request: Request, _error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     what, remedy = (error.what, error.remedy) if isinstance(error, MailwitnessError) else (str(error), "")
     return await _answer(request, Refused(500, what, remedy))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return await _answer(request, error if isinstance(error, Refused) else Refused(500, str(error)))
 
 
 async def _answer(request: Request, refused: Refused) -> Response:

@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from mailwitness.collect.interface import NotAcknowledged, NotTaken
-from mailwitness.errors import MailwitnessError
 from mailwitness.faces.views.people import Named, Page
 from mailwitness.faces.views.picture import Picture, Pictures, as_of
 from mailwitness.faces.web.reader import Reader, Readers, Recorder, read_act
@@ -61,12 +60,9 @@ def page(make: Page_) -> Handler:
         def work() -> Shown:
             return make(pictures.current, request)
 
-        try:
-            shown = await anyio.to_thread.run_sync(work)
-            if shown.subject:
-                await record_read(request, reader, shown.subject)
-        except Refused as refused:
-            shown = Shown("refused.html", {"refused": refused}, status=refused.status)
+        shown = await anyio.to_thread.run_sync(work)
+        if shown.subject:
+            await record_read(request, reader, shown.subject)
         return render(request, reader, shown)
 
     return handler
@@ -168,8 +164,3 @@ def with_query(request: Request, **changed: str | None) -> str:
     query = dict(request.query_params)
     query.update({name: value or "" for name, value in changed.items()})
     return address(request.url.path, query)
-
-
-def failed(error: MailwitnessError) -> Shown:
-    """Return the page of an error a person can act on."""
-    return Shown("refused.html", {"refused": Refused(500, error.what, error.remedy)}, status=500)

@@ -13,7 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailwitness.collect.interface import Act, Receipt
+from mailwitness.collect.interface import Act, Batch, Receipt
 
 Role = Literal["collector", "auditor", "administrator", "witness"]
 
@@ -46,10 +46,14 @@ class LocalReader:
 
 
 class Recorder(Protocol):
-    """Who makes a leaf of an act and answers when it is durable: a WriterClient."""
+    """Who makes leaves of acts and evidence and answers when they are durable: a WriterClient."""
 
     def act(self, act: Act) -> Receipt:
         """Record the act. Raises NotAcknowledged or NotTaken where it is not recorded."""
+        ...
+
+    def submit(self, batch: Batch, /) -> Receipt:
+        """Take evidence in. Raises as `act` does."""
         ...
 
 
