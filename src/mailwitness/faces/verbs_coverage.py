@@ -60,7 +60,7 @@ def coverage(
     files = gather(state or [])
     reader = open_reader(trail)
     with Embedded(reader) as engine:
-        proof = proof_of(engine, mailbox)
+        proof = proof_of(engine, mailbox, load_observations(trail))
         hosts = {reach.computer for reach in proof.reaches if reach.computer} | files.hosts() | set(asked.hosts)
         files = ordered(files, load_observations(trail), hosts)
         found = verdicts(proof, files, asked)

@@ -7,9 +7,6 @@ from typing import Literal
 from mailwitness.knowledge.audit_settings import FAILURE, SUCCESS, AuditCheck, audit_settings
 from mailwitness.readiness.proof import AuditChange
 
-BREAKS = frozenset({"log_cleared", "discarded", "sacl_changed", "bypass_set", "settings_changed", "gap"})
-"""After these, what was proven before is no longer."""
-
 Turned = Literal["on", "off"]
 _BITS = {"success": SUCCESS, "failure": FAILURE}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -31,6 +31,7 @@ Cause = Literal[
     "never_heard",
     "begins_later",
     "gone_silent",
+    "beyond_trail",
     "not_sealed",
     "expired",
 ]
@@ -93,25 +94,40 @@ def _with(runs: list[Stretch], since: datetime, until: datetime, word: Word, cau
     return runs
 
 
-def worst(timelines: Iterable[Timeline]) -> Timeline:
+def together(timelines: Sequence[Timeline]) -> Iterator[tuple[datetime, datetime, tuple[Stretch, ...]]]:
+    """Yield each run of time in which none of several timelines over one window changes, with what each says."""
+    at = [0] * len(timelines)
+    while all(at[i] < len(runs) for i, runs in enumerate(timelines)):
+        now = tuple(runs[at[i]] for i, runs in enumerate(timelines))
+        since, until = max(run.since for run in now), min(run.until for run in now)
+        if since < until or timelines[0][0].since == timelines[0][-1].until:
+            yield since, until, now
+        for i, run in enumerate(now):
+            at[i] += run.until == until
+
+
+def worst(timelines: Sequence[Timeline]) -> Timeline:
     """Return at each time the worst of several timelines over one window; of equals that of the first."""
-    found: Timeline = ()
-    for each in timelines:
-        found = _worse(found, each) if found else each
-    return found
-
-
-def _worse(one: Timeline, other: Timeline) -> Timeline:
+    if len(timelines) < 2:  # noqa: PLR2004 - nothing to compare
+        return timelines[0] if timelines else ()
     runs: list[Stretch] = []
-    left = right = 0
-    while left < len(one) and right < len(other):
-        a, b = one[left], other[right]
-        pick = b if _RANK[b.word] < _RANK[a.word] else a
-        since, until = max(a.since, b.since), min(a.until, b.until)
-        if since < until or not runs:
-            runs = _with(runs, since, until, pick.word, pick.cause, pick.why)
-        left += a.until == until
-        right += b.until == until
+    for since, until, now in together(timelines):
+        pick = min(now, key=lambda run: _RANK[run.word])
+        runs = _with(runs, since, until, pick.word, pick.cause, pick.why)
+    return tuple(runs)
+
+
+def joined(shown: Timeline, held: Timeline, own: Timeline) -> Timeline:
+    """Return what holds of one object: the worse of its host (`shown`) and its `own` state.
+
+    Where nothing is known of the object, events of others prove nothing of it: what is set on the host (`held`) holds.
+    """
+    runs: list[Stretch] = []
+    for since, until, (host, settings, each) in together((shown, held, own)):
+        pick = min(host, each, key=lambda run: _RANK[run.word])
+        if each.word == "unknown" and host.word != "absent":
+            pick = settings if settings.word == "configured" else each
+        runs = _with(runs, since, until, pick.word, pick.cause, pick.why)
     return tuple(runs)
 
 
@@ -128,7 +144,7 @@ def laid_over(base: Timeline, stretches: Iterable[Stretch]) -> Timeline:
         points = [Point(since, "proven", "event", ""), Point(first, each.word, each.cause, each.why)]
         if last < until:
             points.append(Point(last, "proven", "event", ""))
-        found = _worse(found, timeline(points, since, until))
+        found = worst((found, timeline(points, since, until)))
     return found
 
 

@@ -75,7 +75,8 @@ class History:
             return
         host = self._setup.world.organisation.hosts[self._setup.missing].name
         start = datetime.combine(self._setup.start, time(0), UTC)
-        row = TruthRow(kind="gap", at=start, until=start + timedelta(days=days), what="audit.gap", host=host)
+        end = start + timedelta(days=days + 1)  # the last acts run into the day after
+        row = TruthRow(kind="gap", at=start, until=end, what="audit.gap", host=host)
         row.id, row.organization = self._setup.world.next_id(), self._setup.world.organisation.dns
         row.channel, row.rule = "Security", "controller_missing"
         self._truth.write(row)

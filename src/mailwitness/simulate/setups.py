@@ -21,7 +21,7 @@ from mailwitness.simulate.population import CHIEF_READERS, plan_of
 from mailwitness.simulate.truth import AuditRow, Draft
 from mailwitness.simulate.witnesses.admin_audit import AdminAudit
 from mailwitness.simulate.witnesses.mailbox_audit import MailboxAudit
-from mailwitness.simulate.witnesses.unified_audit import UnifiedAudit
+from mailwitness.simulate.witnesses.unified_audit import NOWHERE, UnifiedAudit
 from mailwitness.simulate.witnesses.windows_2003 import Windows2003
 from mailwitness.simulate.witnesses.windows_2008 import Windows2008
 from mailwitness.simulate.world import World
@@ -143,7 +143,7 @@ def _logs(generation: Generation) -> dict[str, LogPlan]:
         logs["mailbox.csv"] = LogPlan(files=("audit/MailboxAuditLog.csv",), form="mailbox_audit_csv")
         logs["admin"] = LogPlan(files=("audit/SearchResult-administrators.xml",), form="admin_audit_xml")
     if generation in {"online", "hybrid"}:
-        logs |= CLOUD_LOGS
+        logs |= CLOUD_LOGS | {NOWHERE: LogPlan(files=())}
     return logs
 
 

@@ -83,7 +83,7 @@ def _exports(setup: Setup, side: Side, at: datetime) -> dict[str, Iterator[Row]]
         made["Get-MailboxFolderPermission"] = lambda: _folder_permissions(setup, owners)
         made["Get-ManagementRoleAssignment"] = lambda: _roles(setup)
         made["Get-RoleGroupMember"] = lambda: _role_group_members(setup)
-        made["Get-MailboxAuditBypassAssociation"] = lambda: _bypasses(setup, owners)
+        made["Get-MailboxAuditBypassAssociation"] = lambda: _bypasses(setup, owners, cloud=side.cloud)
         made["Get-AdminAuditLogConfig"] = lambda: iter([_admin_audit(setup, cloud=side.cloud)])
     return {cmdlet: rows() for cmdlet, rows in made.items()}
 
@@ -255,9 +255,10 @@ def _role_group_members(setup: Setup) -> Iterator[Row]:
         }
 
 
-def _bypasses(setup: Setup, owners: list[Account]) -> Iterator[Row]:
+def _bypasses(setup: Setup, owners: list[Account], *, cloud: bool) -> Iterator[Row]:
+    passed_by = setup.world.bypassing_cloud if cloud else setup.world.bypassing
     for owner in owners:
-        bypassing = str(owner.name in setup.world.bypassing)
+        bypassing = str(owner.name in passed_by)
         yield {"Name": owner.name, "Identity": owner.canonical, "AuditBypassEnabled": bypassing}
 
 

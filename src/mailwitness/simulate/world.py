@@ -20,6 +20,7 @@ class World:
         self.ledger = Ledger()
         self.unaudited: set[str] = set()  # mailboxes whose audit log is off
         self.bypassing: set[str] = set()  # accounts that no mailbox audit log names
+        self.bypassing_cloud: set[str] = set()  # the same in Exchange Online
         self.roles: dict[str, set[str]] = {}  # management roles by account
         self.unseen: dict[str, tuple[Account, datetime]] = {}  # who last opened a mailbox without an audit record
         self.admin_audited = True

@@ -39,7 +39,7 @@ class CloudAccesses(Part):
         return self.world.organisation.hosts[act.station].address if act.station else "198.51.100.20"
 
     def _record(self, act: Act, operation: str, record_type: int, logon_type: int, **more: object) -> list[Draft]:
-        if act.by in self.world.bypassing or act.mailbox in self.world.unaudited:
+        if act.by in self.world.bypassing_cloud or act.mailbox in self.world.unaudited:
             return []
         mailbox, actor = self._of(act.mailbox), self._of(act.by)
         return [

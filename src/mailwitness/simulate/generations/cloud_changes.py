@@ -308,13 +308,13 @@ class CloudChanges(Part):
 
     def _bypass(self, act: Act, *, on: bool) -> Told:
         trustee = self._of(act.trustee)
-        (self.world.bypassing.add if on else self.world.bypassing.discard)(trustee.name)
+        (self.world.bypassing_cloud.add if on else self.world.bypassing_cloud.discard)(trustee.name)
         parameters = {"Identity": trustee.upn or trustee.name, "AuditBypassEnabled": str(on)}
         cmdlet = "Set-MailboxAuditBypassAssociation"
         told = self._cmdlet(
             act, "audit.bypass_set", cmdlet, parameters, trustee.name, **to_whom(trustee), after=str(on)
         )
-        told.ended += self._switched(act, told.rows[0], ("bypass", trustee.name), on=not on, **to_whom(trustee))
+        told.ended += self._switched(act, told.rows[0], ("cloud bypass", trustee.name), on=not on, **to_whom(trustee))
         return told
 
     def stop_admin_audit(self, act: Act) -> Told:
@@ -326,6 +326,7 @@ class CloudChanges(Part):
         return self._ingestion(act, on=True)
 
     def _ingestion(self, act: Act, *, on: bool) -> Told:
+        self._audit.ingesting = True  # this very cmdlet is recorded either way
         parameters = {"UnifiedAuditLogIngestionEnabled": str(on)}
         what, about = (
             "audit.settings_changed",
@@ -334,6 +335,7 @@ class CloudChanges(Part):
         told = self._cmdlet(
             act, what, "Set-AdminAuditLogConfig", parameters, "Admin Audit Log Settings", after=str(on), **about
         )
+        self._audit.ingesting = on
         told.ended += self._switched(act, told.rows[0], ("ingestion", ""), on=on, **about)
         return told
 

@@ -20,6 +20,9 @@ OWNER, BY_ADMIN, DELEGATED = 0, 1, 2
 _SERVER = "AM0PR04MB5043 (15.20.7544.015)"
 _BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/122.0.0.0"
 
+NOWHERE = "nowhere"
+"""The log of records that the service did not take in."""
+
 
 class UnifiedAudit:
     """The records of one tenant; `logs` are the containers, over which they are spread by their id."""
@@ -27,11 +30,12 @@ class UnifiedAudit:
     def __init__(self, organisation: Organisation, logs: list[str]) -> None:
         self._organisation = organisation
         self._logs = logs
+        self.ingesting = True  # while it is not, records go nowhere
         self._exchange_online = directory_names().app_ids["exchange_online"]
         self.tenant = guid_of(organisation.dns, "tenant")
 
     def _draft(self, at: datetime, fields: dict[str, Any]) -> Draft:
-        log = self._logs[number_of("container", fields["Id"], below=len(self._logs))]
+        log = self._logs[number_of("container", fields["Id"], below=len(self._logs))] if self.ingesting else NOWHERE
         return Draft(log, AuditRow(occurred_at=at, fields=fields, row_id=fields["Id"]))
 
     def _head(self, at: datetime, operation: str, record_type: int, user: str, user_type: int) -> dict[str, Any]:
