@@ -15,7 +15,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class FolderCollector:
         self._root = settings.path.absolute()
         self._writer = writer
         self._state = state
+        self._trail = state.resolve()
         self._marks: dict[str, Mark] = {}
         self._watched: dict[str, Watched] = {}
         self._refused: set[str] = set()
@@ -60,6 +61,8 @@ class FolderCollector:
         self._last_error: str | None = None
         self._data_at: datetime | None = None
         self._bookmarks: Bookmarks | None = None
+        self.on_counts: Callable[[dict[str, int]], None] | None = None
+        """Called with what was counted, after every look that brought something."""
 
     def run(self, stop: threading.Event) -> None:
         """Collect until `stop` is set."""
@@ -70,7 +73,10 @@ class FolderCollector:
             self._tell("began")
             beaten_at = 0.0
             while not stop.is_set():
+                before = dict(self._counts)
                 has_taken = self.look()
+                if has_taken and self.on_counts is not None:
+                    self.on_counts({name: count - before.get(name, 0) for name, count in self._counts.items()})
                 if time.monotonic() - beaten_at >= _BEAT_SECONDS:
                     beaten_at = time.monotonic()
                     self._beat(beats)
@@ -141,19 +147,7 @@ class FolderCollector:
         self._unlisted = []
         pending = [self._root]
         while pending:
-            folder = pending.pop()
-            try:
-                with os.scandir(folder) as listing:
-                    entries = sorted(listing, key=lambda entry: entry.name)
-            except OSError as error:
-                if folder == self._root:
-                    raise
-                self._unlisted.append(os.path.relpath(folder, self._root) + os.sep)
-                self._refuse(os.path.relpath(folder, self._root), f"it cannot be listed: {error.strerror}")
-                continue
-            for entry in entries:
-                if any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in self._settings.unfinished):
-                    continue
+            for entry in self._listed(pending.pop()):
                 name = os.path.relpath(entry.path, self._root)
                 try:
                     status = entry.stat(follow_symlinks=False)
@@ -165,6 +159,23 @@ class FolderCollector:
                     self._refuse(name, "it is no regular file; links are not followed")
                 elif any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in self._settings.include):
                     yield name, Seen(status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def _listed(self, folder: Path) -> list[os.DirEntry[str]]:
+        """Return what a folder holds but for what is left alone; nothing, and say so, where it cannot be listed."""
+        if folder.resolve() == self._trail:  # the trail is no evidence
+            return []
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            if folder == self._root:
+                raise
+            name = os.path.relpath(folder, self._root)
+            self._unlisted.append(name + os.sep)
+            self._refuse(name, f"it cannot be listed: {error.strerror}")
+            return []
+        unfinished = self._settings.unfinished
+        return [e for e in entries if not any(fnmatch.fnmatchcase(e.name, pattern) for pattern in unfinished)]
 
     def _follow_renames(self, found: dict[str, Seen]) -> None:
         """Carry the marks of files that bear another name now; say what is gone and was not read to its end."""

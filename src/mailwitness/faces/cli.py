@@ -20,6 +20,7 @@ from mailwitness.faces import (
     verbs_reach,
     verbs_service,
     verbs_trail,
+    verbs_watch,
 )
 from mailwitness.faces.exit_codes import FAILED
 from mailwitness.faces.text import for_terminal
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for module in (
     verbs_trail,
+    verbs_watch,
     verbs_directory,
     verbs_questions,
     verbs_coverage,
