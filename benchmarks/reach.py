@@ -210,7 +210,7 @@ def in_bulk(standing: Standing, users: Snapshots, accesses: int) -> tuple[float,
     pairs = []
     for mailbox in list(standing.facts.mailboxes)[: users.mailboxes]:
         name = standing.identities.thing(mailbox).names("upn")
-        for entry in standing.on.get(mailbox, ())[:4]:
+        for entry in standing.on.get(mailbox, ())[:5]:
             actor = standing.identities.thing(entry.trustee).names("account")
             if name and actor and entry.allows:
                 pairs.append((actor[0], name[0]))

@@ -50,6 +50,12 @@ class Following:
         return parse_binary(load_observations(self.path).descriptor(sha256))
 
 
+@pytest.fixture(scope="module", params=["plain", "strong"])
+def controller(controllers, request):
+    """Return a domain controller, and one that requires strong authentication."""
+    return controllers.start(DC_STRONG="1" if request.param == "strong" else "")
+
+
 @pytest.fixture(scope="module")
 def client(controller):
     """Return a connection to change things with."""

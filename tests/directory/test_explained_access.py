@@ -35,6 +35,12 @@ COLUMNS = (
 
 
 @pytest.fixture(scope="module")
+def controller(controllers):
+    """Return a domain controller that requires strong authentication, as real ones do."""
+    return controllers.start(DC_STRONG="1")
+
+
+@pytest.fixture(scope="module")
 def history(controller, tmp_path_factory):
     """Return a trail: rights and memberships given over LDAP while a follower looked, and accesses after them."""
     folder = tmp_path_factory.mktemp("history")
