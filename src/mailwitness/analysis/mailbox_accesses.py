@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -16,13 +17,29 @@ import pyarrow as pa
 from mailwitness.analysis.client_of import infer_clients
 from mailwitness.analysis.names import weak_name
 from mailwitness.engine.interface import Engine
-from mailwitness.engine.query import load_query
+from mailwitness.engine.query import Query, load_query
 from mailwitness.knowledge.experimental import is_experimental
 
 Row = dict[str, Any]
 SQL = "mailwitness.analysis.sql"
 _KEY = pa.schema([("reference", pa.string()), ("key", pa.string())])
 _PAIR = pa.schema([("actor_name", pa.string()), ("mailbox_ref", pa.string())])
+
+
+RECORDS_OF_ONE = 4
+"""Records that one access may leave: so many more are read than accesses are asked for."""
+
+
+@cache
+def _query(name: str) -> Query:
+    return load_query(SQL, name)
+
+
+@cache
+def _merged() -> Query:
+    """Return the question `accesses` as it is asked of the few records that were read already."""
+    query = load_query(SQL, "accesses")
+    return Query(query.name, query.question, query.text.replace("FROM events", "FROM few_accesses"))
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,21 +75,24 @@ def prepare(engine: Engine, keys: pa.Table, own: pa.Table) -> None:
 def mailbox_accesses(engine: Engine, asked: Asked) -> list[Row]:
     """Return at most `asked.at_most` accesses, the latest first, as rows like those of `accesses`.
 
-    `engine` was prepared. Without references, actors and events it asks of the whole trail.
+    `engine` was prepared. Without references, actors and events it asks of the whole trail. The few records that can
+    matter are read from the table first, and put together then: planning the merging over the table's files costs
+    more than the reading.
     """
     if asked.events:
         engine.register("asked_events", pa.table({"event_id": pa.array(asked.events, pa.string())}))
-    rows = engine.rows(
-        load_query(SQL, "mailbox_accesses"),
-        since=asked.since,
-        until=asked.until,
-        references=list(asked.references) or None,
-        actors=list(asked.actors) or None,
-        by_id=bool(asked.events) or None,
-        non_owner=asked.non_owner or None,
-        quiet=None if asked.noise else True,
-        at_most=asked.at_most,
-    )
+    narrowed: dict[str, Any] = {
+        "since": asked.since,
+        "until": asked.until,
+        "references": list(asked.references) or None,
+        "actors": list(asked.actors) or None,
+        "by_id": bool(asked.events) or None,
+        "non_owner": asked.non_owner or None,
+    }
+    few = engine.table(_query("mailbox_rows"), at_most=asked.at_most * RECORDS_OF_ONE, **narrowed)
+    engine.register("few_accesses", few)
+    rows = engine.rows(_merged(), quiet=None if asked.noise else True, **narrowed)
+    rows = rows[::-1][: asked.at_most]
     infer_clients(engine, rows)
     for row in rows:
         if is_experimental(row["source"], row["provider"], row["event_code"]):

@@ -182,7 +182,7 @@ def _opened(picture: Picture, thing: int) -> tuple[Opened, ...]:
     boxes: dict[str, Opened] = {}
     own = picture.people.key(thing)
     for text, count, first_at, last_at in rows:
-        name = picture.people.refer(text, page="mailbox")
+        name = picture.people.refer(text, page="mailbox", at=micros(last_at))
         key = name.key or text
         if name.key and (number := picture.people.find(name.key).one) is not None:
             name = picture.people.mailbox(number)

@@ -11,7 +11,10 @@ from mailwitness.analysis.mailbox_accesses import Asked, mailbox_accesses
 from mailwitness.faces.views.access import AccessItem, access_item
 from mailwitness.faces.views.axis import Bars, bars
 from mailwitness.faces.views.change import ChangeItem, change_item
+from mailwitness.faces.views.findings import CaseLine, open_findings
+from mailwitness.faces.views.integrity import Verification, verifications
 from mailwitness.faces.views.picture import AsOf, Picture, as_of
+from mailwitness.faces.views.sources import Part, Source, parts_of, sources_of
 from mailwitness.readiness.verdict import Verdict, score
 
 LISTED = 8
@@ -19,17 +22,6 @@ PERIODS = 60
 LOOKED_AT = 2_000
 """Accesses without a certain way that are read for the home page at most."""
 SERIES = (("access", "records of access by others"), ("owner", "by owners"), ("change", "records of change"))
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One log or feed the trail has records of."""
-
-    computer: str
-    channel: str
-    source: str
-    first_at: datetime
-    last_at: datetime
-    records: int
 
 
 class HomeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +43,31 @@ class HomeView(msgspec.Struct, frozen=True, kw_only=True):
     mailboxes: int
     changes: int
     events: int
+
+
+class NowView(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the first page changes without the trail: findings, live parts, the last verification."""
+
+    open_cases: tuple[CaseLine, ...]
+    open_count: int
+    parts: tuple[Part, ...]
+    late: int
+    last: Verification | None
+
+
+def now_view(picture: Picture) -> NowView:
+    """Return what state.db says now."""
+    trail = picture.reader.trail
+    cases, count = open_findings(trail.path, picture, LISTED)
+    parts = parts_of(picture)
+    done = verifications(trail.path) if trail.state.exists() else []
+    return NowView(
+        open_cases=cases,
+        open_count=count,
+        parts=parts,
+        late=sum(part.state == "late" or part.error is not None for part in parts),
+        last=done[0] if done else None,
+    )
 
 
 def home_view(picture: Picture) -> HomeView:
@@ -108,21 +125,6 @@ def _unusual(picture: Picture) -> list[AccessItem]:
     items = [access_item(picture, row) for row in rows]
     kept = [item for item in items if item.status in ("unexplained", "possible")]
     return sorted(kept, key=lambda item: item.status != "unexplained")
-
-
-def sources_of(picture: Picture) -> tuple[Source, ...]:
-    """Return the logs and feeds the trail has records of."""
-    return tuple(
-        Source(
-            computer=row["computer"] or "",
-            channel=row["channel"] or "",
-            source=row["source"],
-            first_at=row["first_at"],
-            last_at=row["last_at"],
-            records=row["records"],
-        )
-        for row in picture.hosts
-    )
 
 
 def activity(picture: Picture) -> Bars:

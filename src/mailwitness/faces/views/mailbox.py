@@ -175,6 +175,8 @@ def _accesses(picture: Picture, thing: int, asked: MailboxAsked) -> tuple[list[A
     )
     with picture.engine() as engine:
         rows = mailbox_accesses(engine, question)
+    with picture.lock:  # a reference can mean two mailboxes: each access is of the one it meant at its time
+        rows = [row for row in rows if thing in picture.explainer.mailbox_of(row).things]
     items = [access_item(picture, row) for row in rows[:ACCESSES]]
     kept = [item for item in items if asked.owner or item.status != "owner"]
     return kept, len(rows) > ACCESSES, len(items) - len(kept)

@@ -168,14 +168,26 @@ class People:
         """Return a thing's name, leading to its mailbox."""
         return self.named(thing, at, page="mailbox")
 
-    def refer(self, text: str | None, form: str | None = None, *, page: Page | None = None) -> Named:
-        """Return a reference as it is written somewhere, leading to the page of what it means if that is certain."""
+    def refer(
+        self, text: str | None, form: str | None = None, *, page: Page | None = None, at: int = STILL - 1
+    ) -> Named:
+        """Return a reference as it is written somewhere, leading to the page of what it means if that is certain.
+
+        `at` is the time it was written at; now unless said.
+        """
         if not text:
             return NOBODY
         asked: Any = "typed" if form == "display_name" else form
-        found = self.identities.resolve(text, asked, STILL - 1).one
+        meant = _labelled_sid(text) or text
+        found = self.identities.resolve(meant, asked, at).one
         if found is None:
-            found = self.identities.resolve(text, asked).one
+            found = self.identities.resolve(meant, asked).one
         if found is None:
             return Named(text=text)
         return Named(text=text, page=page or self.page_of(found), key=self.key(found))
+
+
+def _labelled_sid(text: str) -> str | None:
+    """Return the SID in a label such as "Domain Admins (S-1-5-21-...-512)", which tells which domain's they are."""
+    head, found, sid = text.rpartition(" (S-1-")
+    return f"S-1-{sid[:-1]}" if found and head and sid.endswith(")") else None

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from mailwitness.analysis.change import Change
+from mailwitness.directory.clock import micros
 from mailwitness.engine.index_search import WORDS, Hit, SearchFilters, search
 from mailwitness.faces.views.change import ChangeItem, change_item
 from mailwitness.faces.views.people import NOBODY, Named
@@ -18,7 +19,7 @@ PAGE = 50
 THINGS = 12
 EXPORTED = 100_000
 CHANGES = ("permission", "membership", "role", "routing", "audit", "account")
-KINDS = {"change": CHANGES, "access": ("access",), "logon": ("logon",)}
+KINDS = {"": (*CHANGES, "access"), "change": CHANGES, "access": ("access",), "logon": ("logon",), "all": ()}
 _ID = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -27,7 +28,7 @@ class SearchAsked(msgspec.Struct, frozen=True, kw_only=True):
 
     q: str = ""
     kind: str = ""
-    """change, access, logon, or one kind of the event schema; empty: everything."""
+    """change, access, logon, one kind of the event schema, or all; empty: changes and accesses."""
     since: datetime | None = None
     until: datetime | None = None
     mailbox: str = ""
@@ -80,7 +81,7 @@ def search_view(picture: Picture, asked: SearchAsked, *, at_most: int = PAGE) ->
     remark = f"Only the first {WORDS} words are looked for." if len(words) > WORDS else ""
     words = words[:WORDS]
     offset = (max(asked.page, 1) - 1) * at_most
-    changes = changes_found(picture, asked, words) if asked.kind in ("", "change", *CHANGES) else []
+    changes = changes_found(picture, asked, words) if asked.kind in ("", "all", "change", *CHANGES) else []
     is_changes = asked.kind == "change" or asked.kind in CHANGES
     shown = changes[offset : offset + at_most] if is_changes else changes[:10] if words else []
     records, count = ((), 0) if is_changes else records_found(picture, asked, words, at_most, offset)
@@ -134,7 +135,7 @@ def changes_found(picture: Picture, asked: SearchAsked, words: tuple[str, ...]) 
         and (asked.since is None or change.occurred_at >= asked.since)
         and (asked.until is None or change.occurred_at < asked.until)
         and (not asked.outcome or change.outcome == asked.outcome)
-        and (asked.kind in ("", "change") or change.kind == asked.kind)
+        and (asked.kind in ("", "all", "change") or change.kind == asked.kind)
         and (not asked.source or any(w.source == asked.source for w in change.witnesses))
         and (not asked.right or asked.right.casefold() in {right.casefold() for right in change.rights})
     ]
@@ -170,7 +171,7 @@ def records_found(
         event_id=words[0] if is_id else "",
         since=asked.since,
         until=asked.until,
-        kinds=KINDS.get(asked.kind, (asked.kind,) if asked.kind else ()),
+        kinds=() if is_id else KINDS.get(asked.kind, (asked.kind,)),
         outcome=asked.outcome or None,
         source=asked.source or None,
         right=asked.right or None,
@@ -183,7 +184,9 @@ def records_found(
     if is_id and not found.count:  # a word like "deadbeef" may be a word after all
         found = search(
             picture.index,
-            msgspec.structs.replace(filters, words=words, event_id="", noise=asked.noise),
+            msgspec.structs.replace(
+                filters, words=words, event_id="", noise=asked.noise, kinds=KINDS.get(asked.kind, (asked.kind,))
+            ),
             at_most=at_most,
             offset=offset,
         )
@@ -206,8 +209,9 @@ def _line(picture: Picture, hit: Hit) -> RecordLine:
     people, names = picture.people, hit.names
     where = names.get("mailbox_ref") or names.get("object") or names.get("group_name") or ""
     page = "mailbox" if hit.kind in ("access", "routing") else None
+    at = micros(hit.occurred_at)
     actor = people.refer(names.get("actor_sid"), "sid") if names.get("actor_sid") else NOBODY
-    actor = actor if actor.key else people.refer(names.get("actor_name"))
+    actor = actor if actor.key else people.refer(names.get("actor_name"), at=at)
     text = names.get("actor_name") or names.get("actor_sid") or names.get("app_id") or ""
     client = " ".join(p for p in (names.get("client_host"), names.get("client_ip")) if p)
     return RecordLine(
@@ -217,8 +221,8 @@ def _line(picture: Picture, hit: Hit) -> RecordLine:
         kind=hit.kind,
         what=act_words(hit.kind, hit.action),
         actor=msgspec.structs.replace(actor, text=text),
-        where=people.refer(where, page=page),  # type: ignore[arg-type]
-        trustee=people.refer(names.get("trustee_name") or names.get("trustee_sid")),
+        where=people.refer(where, page=page, at=at),  # type: ignore[arg-type]
+        trustee=people.refer(names.get("trustee_name") or names.get("trustee_sid"), at=at),
         rights=hit.rights or "",
         outcome=hit.outcome,
         client=client or names.get("client_app", ""),

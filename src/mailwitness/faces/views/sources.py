@@ -8,11 +8,21 @@ import msgspec
 
 from mailwitness.collect.heartbeats import Heartbeat, Heartbeats
 from mailwitness.faces.views.custody import Import, imports_of
-from mailwitness.faces.views.home import Source, sources_of
 from mailwitness.faces.views.picture import AsOf, Picture, as_of
 from mailwitness.state.database import open_state
 
 LISTED = 200
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One log or feed the trail has records of."""
+
+    computer: str
+    channel: str
+    source: str
+    first_at: datetime
+    last_at: datetime
+    records: int
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,4 +96,19 @@ def _part(beat: Heartbeat, now: datetime) -> Part:
         data_at=beat.data_at,
         counts=tuple(sorted(beat.counts.items())),
         error=beat.last_error if failed else None,
+    )
+
+
+def sources_of(picture: Picture) -> tuple[Source, ...]:
+    """Return the logs and feeds the trail has records of."""
+    return tuple(
+        Source(
+            computer=row["computer"] or "",
+            channel=row["channel"] or "",
+            source=row["source"],
+            first_at=row["first_at"],
+            last_at=row["last_at"],
+            records=row["records"],
+        )
+        for row in picture.hosts
     )

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from mailwitness.errors import UsageError
 from mailwitness.faces.views.picture import Picture, Pictures
 from mailwitness.faces.views.saved import remove_view, save_view, saved_views
-from mailwitness.faces.views.search import EXPORTED, KINDS, SearchAsked, SearchView, search_view
+from mailwitness.faces.views.search import EXPORTED, SearchAsked, SearchView, search_view
 from mailwitness.faces.web.exports import EXPORTS, export_of
 from mailwitness.faces.web.page import (
     Refused,
@@ -42,7 +42,7 @@ def search(picture: Picture, request: Request) -> Shown:
     fields = {name: request.query_params.get(name, "") for name in ("since", "until")}
     return Shown(
         "search.html",
-        {"view": view, "links": links, "turn": turn, "fields": fields, "kinds": tuple(KINDS), "outcomes": OUTCOMES},
+        {"view": view, "links": links, "turn": turn, "fields": fields, "kinds": _KIND_WORDS, "outcomes": OUTCOMES},
         subject=_subject(asked),
     )
 
@@ -72,6 +72,13 @@ def asked_of(request: Request) -> SearchAsked:
     )
 
 
+_KIND_WORDS = {
+    "": "changes and accesses",
+    "change": "changes",
+    "access": "accesses",
+    "logon": "logons",
+    "all": "everything",
+}
 _TEXTS = ("q", "kind", "mailbox", "actor", "right", "outcome", "source")
 
 
