@@ -70,9 +70,11 @@ $(VENV)/.directory: requirements/directory.lock | $(VENV)/.dev
 	  else echo "python-ldap is not built: its headers are missing ($(LDAP_PACKAGES))"; fi
 
 # As root the packages that real parts of the tests need are installed; otherwise those tests skip and name them.
+# syslog-ng is unpacked only: its package and rsyslog's exclude each other.
 system-packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  dpkg -s $(SYSTEM_PACKAGES) >/dev/null 2>&1 || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(SYSTEM_PACKAGES); }; fi
+	  dpkg -s $(SYSTEM_PACKAGES) >/dev/null 2>&1 || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(SYSTEM_PACKAGES); }; \
+	  test -x $(VENV)/syslog-ng/usr/sbin/syslog-ng || sh tests/collect/unpack_syslog_ng.sh $(CURDIR)/$(VENV)/syslog-ng || echo "syslog-ng cannot be had: its tests skip"; fi
 
 lock: setup-dev
 	$(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements/core.lock

@@ -36,6 +36,11 @@ PROVIDER = "Microsoft-Windows-Security-Auditing"
 
 def member_added(number, computer="dc1.example.com"):
     """Return event 4728, as XML."""
+    return event_xml(added(number, computer))
+
+
+def added(number, computer="dc1.example.com"):
+    """Return event 4728."""
     values = {
         "MemberName": f"CN=user{number},DC=example,DC=com",
         "MemberSid": f"S-1-5-21-1-2-3-{1000 + number}",
@@ -48,7 +53,7 @@ def member_added(number, computer="dc1.example.com"):
         "SubjectLogonId": "0x3e7",
         "PrivilegeList": "-",
     }
-    record = WindowsRecord(
+    return WindowsRecord(
         provider=PROVIDER,
         event_code=4728,
         computer=computer,
@@ -59,7 +64,6 @@ def member_added(number, computer="dc1.example.com"):
         values=tuple(values.values()),
         audit="success",
     )
-    return event_xml(record)
 
 
 def message(number, host="dc1.example.com"):
