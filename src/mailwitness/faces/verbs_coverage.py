@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mailwitness.analysis.filters import Filters
+from mailwitness.analysis.naming import with_names
 from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
@@ -23,15 +25,14 @@ from mailwitness.faces.options import (
 from mailwitness.faces.output import Answer, Format, plain, write
 from mailwitness.knowledge.audit_settings import QUESTIONS, Question
 from mailwitness.readiness.gather import gather
-from mailwitness.readiness.policy_order import ordered
-from mailwitness.readiness.proof import proof_of
 from mailwitness.readiness.state import State
-from mailwitness.readiness.verdict import Asked, Verdict, score, verdicts
+from mailwitness.readiness.survey import Survey, survey
+from mailwitness.readiness.verdict import Asked, score
 from mailwitness.trail.reader import TrailReader, open_reader
 
 COLUMNS = {
     "verdict": "Verdict",
-    "computer": "Host",
+    "of": "Host or mailbox",
     "question": "Question",
     "check": "Check",
     "since": "From (UTC)",
@@ -60,14 +61,14 @@ def coverage(
     files = gather(state or [])
     reader = open_reader(trail)
     with Embedded(reader) as engine:
-        proof = proof_of(engine, mailbox, load_observations(trail))
-        hosts = {reach.computer for reach in proof.reaches if reach.computer} | files.hosts() | set(asked.hosts)
-        files = ordered(files, load_observations(trail), hosts)
-        found = verdicts(proof, files, asked)
-    answer = _answer(found, files, reader)
-    if mailbox is not None and not proof.of_mailbox:
+        observations = load_observations(trail)
+        known = with_names(engine, observations, Filters(mailbox=mailbox)).known_mailbox
+        surveyed = survey(engine, observations, files, asked, mailbox, known)
+    answer = _answer(surveyed, files, reader)
+    if mailbox is not None and not surveyed.is_named:
         answer.notes.append(f"No record in this trail names {mailbox}: nothing is proven for it.")
     write(answer, form)
+    found = surveyed.verdicts
     codes = {NOT_COVERED} if not found or any(not verdict.covered for verdict in found) else set()
     codes |= {PROBLEMS} if files.problems else set()
     raise typer.Exit(strongest(codes, accepted(accept)))
@@ -98,28 +99,54 @@ def _question_of(text: str | None) -> Question | None:
     raise UsageError(f"--question {text} is not understood", remedy=f"give one of {', '.join(QUESTIONS)}")
 
 
-def _answer(found: list[Verdict], files: State, reader: TrailReader) -> Answer:
-    share = score(found)
+def _answer(surveyed: Survey, files: State, reader: TrailReader) -> Answer:
+    found, scores = surveyed.verdicts, surveyed.scores
     items: list[dict[str, Any]] = [
         {name: value for name in verdict.__struct_fields__ if (value := getattr(verdict, name)) is not None}
         for verdict in found
     ]
-    notes = [_sentence(found, share)]
-    open_checks = {verdict.check: verdict for verdict in found if verdict.fix is not None}
-    notes += [f"{check}: not seen is {verdict.lost}. Fix: {verdict.fix}." for check, verdict in open_checks.items()]
+    for item in items:
+        item["of"] = item.get("mailbox") or item.get("account") or item["computer"]
+    notes = _sentences(surveyed)
+    open_checks = {(verdict.check, verdict.cause): verdict for verdict in found if verdict.fix is not None}
+    notes += [
+        f"{check}: not seen is {verdict.lost}. Fix: {verdict.fix}." for (check, _), verdict in open_checks.items()
+    ]
     notes += [f"Problem: {p.where}: expected {p.expected}, found {p.found}" for p in files.problems]
+    more = {
+        "score": score(found) if scores.score is None else scores.score,
+        "score_by_host": score(found),
+        "questions": dict(scores.questions),
+        "mailboxes": [plain(each) for each in scores.mailboxes],
+        "problems": [plain(problem) for problem in files.problems],
+    }
     return Answer(
         verb="coverage",
         items=items,
         columns=COLUMNS,
         trail={"size": reader.size, "root": reader.root.hex(), "anchored": False},
         notes=notes,
-        more={"score": share, "problems": [plain(problem) for problem in files.problems]},
+        more=more,
     )
 
 
-def _sentence(found: list[Verdict], share: float | None) -> str:
-    if share is None:
-        return "Nothing can be said: this trail holds no record that calls for a check."
+LISTED = 10
+"""Mailboxes a person is told of one by one."""
+
+
+def _sentences(surveyed: Survey) -> list[str]:
+    found, scores = surveyed.verdicts, surveyed.scores
+    by_host = score(found)
+    if by_host is None:
+        return ["Nothing can be said: this trail holds no record that calls for a check."]
     blind = sum(not verdict.covered for verdict in found)
-    return f"Score: {share:.1%} of host x check x hour is proven or configured; {blind} stretches are not covered."
+    if scores.score is None:
+        return [
+            f"Score: {by_host:.1%} of host x check x hour is proven or configured; {blind} stretches are not covered."
+        ]
+    said = [
+        f"Score: {scores.score:.1%} of mailbox x question x hour is proven or configured; {blind} stretches are not."
+    ]
+    said.append("By question: " + ", ".join(f"{name} {share:.1%}" for name, share in scores.questions.items()) + ".")
+    worst = [f"{each.mailbox} {each.score:.1%}" for each in scores.mailboxes[:LISTED]]
+    return [*said, f"Worst of {len(scores.mailboxes)} mailboxes: {', '.join(worst)}."]

@@ -76,6 +76,8 @@ class HostLog:
             )
             for points in sets
         ]
+        if not self.check.by_audit_entries:
+            lines += [timeline(points, self._since, self._until) for points in of.limits]
         return worst(lines)
 
     def _whole(self, points: Iterable[Point]) -> Timeline:

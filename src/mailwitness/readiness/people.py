@@ -11,6 +11,8 @@ from mailwitness.directory.identity import Identities
 from mailwitness.directory.spelling import NameForm
 from mailwitness.directory.store import Observations
 from mailwitness.engine.interface import Engine
+from mailwitness.engine.query import load_query
+from mailwitness.knowledge.audit_settings import audit_settings
 
 
 class People:
@@ -32,6 +34,31 @@ class People:
                 times.setdefault(snapshot.evidence_sha256, []).append(snapshot.observed_at)
             sightings += of_principals(self._observations.principals, times)
         return Identities(sightings)
+
+    @cached_property
+    def services(self) -> dict[int, frozenset[str]]:
+        """Where each mailbox lives (online, on_premises), by what told of accesses and by exports of its rights.
+
+        Empty where the trail is of one of them alone.
+        """
+        recorded_by = audit_settings().recorded_by
+        rows = self._engine.rows(load_query("mailwitness.readiness.sql", "services_of_mailboxes"))
+        told = [
+            (row["mailbox_ref"], row["mailbox_ref_form"], recorded_by.get(row["source"]) == "online") for row in rows
+        ]
+        rights = self._observations.stated_rights if self._observations is not None else ()
+        told += [
+            (right.mailbox_ref, right.mailbox_ref_form, right.product == "exchange_online")
+            for right in rights
+            if right.product is not None and right.scope == "mailbox"
+        ]
+        found: dict[int, set[str]] = {}
+        if len({online for *_name, online in told}) > 1:
+            for name, form, online in told:
+                thing = self.one(name, form)
+                if thing is not None:
+                    found.setdefault(thing, set()).add("online" if online else "on_premises")
+        return {thing: frozenset(services) for thing, services in found.items()}
 
     def one(self, name: str, form: str | None = None, sid: str | None = None) -> int | None:
         """Return the thing a reference means; None where several can be meant. One unknown is a thing of its own."""

@@ -89,13 +89,15 @@ class OfObject(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one mailbox alone.
 
     `seen` are events of it (or of objects with equal audit entries); `entries` what its audit entries record, by
-    outcome; `switch` whether its own mailbox audit log was on; `service` the check of the service it lives in.
+    outcome; `switch` whether its own mailbox audit log was on, `limits` what that log leaves out; `services` where it
+    lives, empty where that is not known.
     """
 
     label: str
     seen: tuple[Seen, ...] = ()
     entries: dict[str, tuple[Point, ...]] = {}
     switch: tuple[Point, ...] = ()
+    limits: tuple[tuple[Point, ...], ...] = ()
     blind: tuple[Blind, ...] = ()
     services: frozenset[str] = frozenset()
 

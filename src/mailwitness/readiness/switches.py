@@ -24,6 +24,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     recording: bool
     is_record: bool
+    is_before: bool = False  # how it stood until a record turned it
     checks: tuple[str, ...]
     mailbox: str = ""  # the mailbox or account, as named there
     mailbox_form: str | None = None
@@ -33,6 +34,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def why(self) -> str:
         """Return it for people."""
+        if self.is_before:
+            return f"{self.name} = {self.value} until a record turned it"
         return f"{'a record sets' if self.is_record else 'an export shows'} {self.name} = {self.value}"
 
 
@@ -48,21 +51,23 @@ _TRUE_FALSE = {"true": True, "false": False}
 def turns_of(engine: Engine, observations: Observations | None) -> tuple[Turn, ...]:
     """Return every turn of a switch in order of time, those of records before those of exports of one moment."""
     found = [*_of_records(engine), *_of_exports(observations)]
-    return tuple(sorted(found, key=lambda turn: (turn.at, not turn.is_record)))
+    return tuple(sorted(found, key=lambda turn: (turn.at, not turn.is_before, not turn.is_record)))
 
 
 def _of_records(engine: Engine) -> Iterator[Turn]:
     cloud = {source for source, of in audit_settings().recorded_by.items() if of == "online"}
-    for row in engine.rows(load_query("mailwitness.analysis.sql", "audit_switches")):
+    for row in engine.rows(load_query("mailwitness.readiness.sql", "switch_records")):
         switch = audit_settings().switch_of(row["attribute"] or "")
-        value = _TRUE_FALSE.get((row["after"] or "").strip().strip("$").casefold())
-        if switch is None or value is None:
+        if switch is None:
             continue
         checks = tuple(name for name in switch.checks if _is_of_service(name, in_cloud=row["source"] in cloud))
-        yield _turn(row, switch, checks, value=value)
+        for side in ("before", "after"):
+            value = _TRUE_FALSE.get((row[side] or "").strip().strip("$").casefold())
+            if value is not None:
+                yield _turn(row, switch, checks, value=value, is_before=side == "before")
 
 
-def _turn(row: dict[str, Any], switch: Switch, checks: tuple[str, ...], *, value: bool) -> Turn:
+def _turn(row: dict[str, Any], switch: Switch, checks: tuple[str, ...], *, value: bool, is_before: bool) -> Turn:
     of_trustee = switch.of != "organization" and bool(row["trustee_name"])
     return Turn(
         at=row["occurred_at"],
@@ -70,6 +75,7 @@ def _turn(row: dict[str, Any], switch: Switch, checks: tuple[str, ...], *, value
         name=row["attribute"],
         recording=value == switch.recording_when,
         is_record=True,
+        is_before=is_before,
         checks=checks,
         mailbox="" if switch.of == "organization" else (row["trustee_name"] or row["mailbox_ref"] or ""),
         mailbox_form=None if of_trustee else row["mailbox_ref_form"],
@@ -83,7 +89,10 @@ def _is_of_service(check: str, *, in_cloud: bool) -> bool:
 
 
 def _of_exports(observations: Observations | None) -> Iterator[Turn]:
-    for each in observations.settings if observations is not None else ():
+    if observations is None:
+        return
+    of_cmdlets = {each.evidence_sha256 for each in observations.snapshots if each.origin == "export"}
+    for each in observations.settings:
         switch = audit_settings().switch_of(each.attribute)
         value = _TRUE_FALSE.get((each.value or "").casefold())
         if switch is None or value is None:
@@ -94,7 +103,11 @@ def _of_exports(observations: Observations | None) -> Iterator[Turn]:
             name=each.attribute,
             recording=value == switch.recording_when,
             is_record=False,
-            checks=switch.checks,
+            checks=tuple(
+                name
+                for name in switch.checks
+                if each.evidence_sha256 in of_cmdlets or _is_of_service(name, in_cloud=False)
+            ),
             mailbox="" if switch.of == "organization" else each.object_guid or each.dn,
             mailbox_form="guid" if each.object_guid else None,
             value=str(value),
@@ -112,7 +125,9 @@ def standing(turns: Sequence[Turn], beginning: datetime) -> Iterator[Point]:
     for turn in turns:
         cause: Cause = "settings" if turn.recording else CAUSES[turn.of]
         word: Any = "configured" if turn.recording else "absent"
-        if before is None and not turn.is_record:
+        if turn.is_before and before is not None:
+            continue  # said already, by a record whose clock is a little behind
+        if before is None and (turn.is_before or not turn.is_record):
             yield Point(beginning, word, cause, turn.why)
         elif before is None or before.recording != turn.recording:
             if before is not None and not turn.is_record and before.recording:
@@ -134,7 +149,10 @@ class Off(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def offs(turns: Iterable[Turn], people: People) -> tuple[Off, ...]:
-    """Return when single mailboxes were not audited and single accounts passed by."""
+    """Return when single mailboxes were not audited and single accounts passed by.
+
+    An export does not say of which service it is: one that lists a mailbox is of the service the mailbox lives in.
+    """
     single = [turn for turn in turns if turn.of != "organization"]
     if all(turn.recording for turn in single):
         return ()
@@ -156,9 +174,16 @@ def of_things(turns: Iterable[Turn], people: People) -> dict[tuple[SwitchOf, str
     found: dict[tuple[SwitchOf, str, int], list[Turn]] = {}
     for turn in turns:
         thing = people.one(turn.mailbox, turn.mailbox_form, turn.sid) if turn.of != "organization" else None
+        services = people.services.get(thing, frozenset()) if thing is not None else frozenset()
         for check in turn.checks if thing is not None else ():
-            found.setdefault((turn.of, check, thing or 0), []).append(turn)
+            if turn.is_record or not services or is_in(check, services):
+                found.setdefault((turn.of, check, thing or 0), []).append(turn)
     return found
+
+
+def is_in(check: str, services: frozenset[str]) -> bool:
+    """Return whether a check is of one of these services (online, on_premises)."""
+    return ("online" if _is_of_service(check, in_cloud=True) else "on_premises") in services
 
 
 def by_switch(turns: Iterable[Turn]) -> dict[tuple[str, ...], list[Turn]]:
