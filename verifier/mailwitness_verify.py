@@ -17,6 +17,7 @@ import base64
 import binascii
 import functools
 import hashlib
+import json
 import re
 import sys
 import zipfile
@@ -287,19 +288,45 @@ class Tiles:
             raise Invalid(f"tile {level}/{index} is not what the entries give")
 
 
+def owned_by(entry: bytes) -> int:
+    """Return how many entries a purge says it took away; 0 for every other entry."""
+    if b'"leaf_kind":"purge"' not in entry:
+        return 0
+    try:
+        said = json.loads(entry)
+    except (ValueError, RecursionError):
+        return 0
+    if not isinstance(said, dict) or said.get("leaf_kind") != "purge":
+        return 0
+    leaves = said.get("leaves")
+    return leaves if type(leaves) is int and leaves > 0 else 0
+
+
 def check_log(log: Path, size: int, root: bytes, kept_size: int) -> bytes:
-    """Check bundles and tiles against the root; return the root over the first `kept_size` entries."""
-    tree, tiles, kept_root = Subtrees(), Tiles(log), b""
+    """Check bundles and tiles against the root; return the root over the first `kept_size` entries.
+
+    An entry without bytes was purged: its hash is the stored tile's, which the root has to bear out, and entries of
+    the kind `purge` have to own up to as many as there are.
+    """
+    tree, tiles, kept_root, purged, owned = Subtrees(), Tiles(log), b"", 0, 0
     for index in range(-(-size // WIDTH)):
-        for entry in entries_of(log, index, min(WIDTH, size - index * WIDTH)):
+        width = min(WIDTH, size - index * WIDTH)
+        for place, entry in enumerate(entries_of(log, index, width)):
             if tree.size == kept_size:
                 kept_root = tree.root()
-            leaf = hashlib.sha256(b"\x00" + entry).digest()
+            if entry:
+                leaf = hashlib.sha256(b"\x00" + entry).digest()
+                owned += owned_by(entry)
+            else:
+                leaf = read_part(log, "0", index, width)[0][place * HASH : (place + 1) * HASH]
+                purged += 1
             tree.append(leaf)
             tiles.append(leaf)
     tiles.finish()
     if tree.root() != root:
         raise Invalid("the entries do not give the signed root")
+    if purged > owned:
+        raise Invalid(f"{purged} entries are missing, and purges own up to {owned}")
     return tree.root() if kept_size == size else kept_root
 
 

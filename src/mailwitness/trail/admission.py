@@ -44,6 +44,11 @@ class Admission:
         self._live = live
         self._known.committed()
 
+    def forget(self, month: str, live: dict[str, list[str]]) -> None:
+        """Say that a month's events are gone from the table, whose files are `live` now."""
+        self._live = live
+        self._known.forget(month)
+
     def _load(self, month: str) -> Keys:
         parts = [keys_of(*_identity_columns(self._events / path)) for path in self._live.get(month, [])]
         empty = np.empty(0, dtype=np.uint64)

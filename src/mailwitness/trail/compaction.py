@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mailwitness.errors import TrailError
 from mailwitness.trail.delta_log import DataFile
-from mailwitness.trail.durable import sync_directory, sync_file
+from mailwitness.trail.durable import TEMPORARY, sync_directory, sync_file
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.ordering import Ranks, in_order
 from mailwitness.trail.reader import RESTORE
@@ -108,25 +109,61 @@ class Content(msgspec.Struct, frozen=True):
     last_at: str | None
 
 
+class Merged(msgspec.Struct, frozen=True):
+    """Rows of several files as one sorted, fsynced file that has no place in the table yet."""
+
+    temporary: str
+    log_id: str
+    month: str
+    content: Content
+    sha256: str
+    size: int
+
+
 def merge(trail: Trail, files: Sequence[DataFile], hashes: dict[str, str], version: int) -> Written:
     """Write the rows of `files` (of one month) as one sorted, fsynced file; it is not committed yet.
 
     `hashes` are the SHA-256 the files had when they were written. Raises TrailError where one has changed since, or
     where the new file does not hold exactly the same leaves.
     """
+    return place(trail, prepare(trail, files, hashes), version)
+
+
+def prepare(trail: Trail, files: Sequence[DataFile], hashes: dict[str, str]) -> Merged:
+    """Do the long part of `merge`: it reads files nobody changes and can run beside the writer, or in a process apart.
+
+    The new file stands directly below the trail under a temporary name; a writer that opens the trail removes it.
+    """
     before = [_content(trail.events / file.path, hashes[file.path]) for file in files]
-    first, last = min(c.first_seq for c in before), max(c.last_seq for c in before)
-    path = data_path(files[0].log_id, files[0].month, version, first, last, letter="c")
-    target = trail.events / path
-    _sort(trail, files, target)
-    sync_file(target)
-    sync_directory(target.parent)
-    sha256, size = hash_file(target)
-    after = _content(target, sha256)
+    target = trail.path / f"{secrets.token_hex(8)}.parquet{TEMPORARY}"
+    try:
+        _sort(trail, files, target)
+        sync_file(target)
+        sha256, size = hash_file(target)
+        after = _content(target, sha256)
+        _check(before, after, target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return Merged(str(target), files[0].log_id, files[0].month, after, sha256, size)
+
+
+def _check(before: Sequence[Content], after: Content, target: Path) -> None:
     if (after.rows, after.total) != (sum(c.rows for c in before), sum(c.total for c in before) % 2**256):
         raise TrailError("a compacted file does not hold the leaves of the files it replaces", where=str(target))
-    file = DataFile(path, size, files[0].log_id, files[0].month, after.rows, first, last)
-    return Written(file, sha256, after.first_at, after.last_at)
+
+
+def place(trail: Trail, merged: Merged, version: int) -> Written:
+    """Give a prepared file its name in the table, durably; it is not committed yet."""
+    content = merged.content
+    path = data_path(merged.log_id, merged.month, version, content.first_seq, content.last_seq, letter="c")
+    target = trail.events / path
+    temporary = Path(merged.temporary)
+    temporary.rename(target)
+    sync_directory(target.parent)
+    sync_directory(temporary.parent)
+    file = DataFile(path, merged.size, merged.log_id, merged.month, content.rows, content.first_seq, content.last_seq)
+    return Written(file, merged.sha256, content.first_at, content.last_at)
 
 
 def _content(path: Path, sha256: str) -> Content:

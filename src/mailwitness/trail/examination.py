@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from mailwitness.trail.delta_log import DataFile, Version
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.leaf_store import LeafStore
+from mailwitness.trail.purged import PurgeLeaf
 from mailwitness.trail.sealing import Seals
 from mailwitness.trail.verdict import Checked, Finding
 
@@ -55,6 +58,11 @@ class Examination:
         """Commits that are torn and were never acknowledged."""
         self.unread: list[DataFile] = []
         """Files whose leaves are unknown because of a finding already made."""
+        self.purges: list[PurgeLeaf] = []
+        self.purged = np.zeros(0, dtype=bool)
+        """For each leaf whether it was purged, as far as a purge leaf says so and its rows are gone."""
+        self.going = np.zeros(0, dtype=bool)
+        """For each leaf whether a purge leaf names it, done or interrupted."""
         self.created: dict[str, Any] = {}
         """What the first leaf states."""
         self.evidence: dict[str, tuple[int, int]] = {}
@@ -93,6 +101,14 @@ class Examination:
     def sealed(self, name: str) -> bool:
         """Return whether a leaf holds the SHA-256 of a file, given its path below the trail."""
         return name in self.seals.sealed
+
+    def keep(self, sha256: str, seq: int) -> None:
+        """Note that a leaf says of evidence that it is kept."""
+        self.kept[sha256] = max(seq, self.kept.get(sha256, seq))
+
+    def accounted(self) -> npt.NDArray[np.bool_]:
+        """Return for each leaf whether it came from a file or was purged."""
+        return self.store.present | self.purged
 
     def refer(self, sha256: str, seq: int) -> None:
         """Note that a leaf refers to evidence."""

@@ -136,6 +136,10 @@ class Identities:
         self.month(name).add(keys)
         self._uncommitted.add(name)
 
+    def forget(self, name: str) -> None:
+        """Read a month anew when it is asked for next; nothing of it may be uncommitted."""
+        self._months.pop(name, None)
+
     def committed(self) -> None:
         """Say that everything added stands in the table now."""
         self._uncommitted.clear()

@@ -15,6 +15,7 @@ from mailwitness.trail.durable import open_regular
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.note import NOTE_LIMIT, VerifierKey, parse_verifier_key
 from mailwitness.trail.ordering import Ranks, in_order
+from mailwitness.trail.purged import purged_of
 from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.settings import Settings, load_settings
 
@@ -63,7 +64,10 @@ class TrailReader:
         return sorted(self.trail.events / file.path for file in chosen)
 
     def entries(self, start: int = 0, end: int | None = None) -> Iterator[tuple[int, bytes]]:
-        """Yield (seq, entry) of the leaves from `start` to before `end`, in their order; memory stays flat."""
+        """Yield (seq, entry) of the leaves from `start` to before `end` in their order; purged ones are left out.
+
+        Memory stays flat.
+        """
         end = self.size if end is None else min(end, self.size)
         return entries_of(self.trail, self._snapshot, start, end)
 
@@ -102,13 +106,15 @@ def entries_of(trail: Trail, snapshot: Snapshot, start: int, end: int) -> Iterat
     """Yield (seq, entry) from `start` to before `end` out of a snapshot's files, in the order of seq."""
     files = [file for file in snapshot.files.values() if file.first_seq < end and file.last_seq >= start]
     paths = [trail.events / file.path for file in sorted(files, key=lambda file: file.first_seq)]
+    purged = purged_of(trail, snapshot.files.values())
+    gone, ended = purged.before(np.array([start, max(end, start)], dtype=np.int64)).tolist()
 
     def rank_of(_file: int, _row: int, batch: pa.RecordBatch) -> Ranks:
         seq = batch.column("seq").to_numpy()
-        return np.where((seq >= start) & (seq < end), seq - start, -1)
+        return np.where((seq >= start) & (seq < end), seq - start - (purged.before(seq) - gone), -1)
 
     try:
-        for rows in in_order(paths, _ENTRIES, max(end - start, 0), rank_of):
+        for rows in in_order(paths, _ENTRIES, max(end - start, 0) - (ended - gone), rank_of):
             yield from zip(rows.column("seq").to_pylist(), rows.column("entry").to_pylist(), strict=True)
     except (pa.ArrowException, OSError, ValueError, KeyError) as cause:
         raise TrailError(

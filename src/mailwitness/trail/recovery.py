@@ -32,6 +32,7 @@ from mailwitness.trail.delta_log import (
 from mailwitness.trail.durable import TEMPORARY, make_directory, sync_directories
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.note import VerifierKey
+from mailwitness.trail.purged import PurgeLeaf, is_done, purge_leaves, purged_of
 from mailwitness.trail.reader import RESTORE, entries_of, signed_note
 from mailwitness.trail.schema import NO_EVENTS
 from mailwitness.trail.sealing import SealedFile, Seals, hash_file, read_sealed
@@ -54,6 +55,8 @@ class Recovered(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     seals: Seals
     remarks: list[Remark]
+    unfinished: list[PurgeLeaf]
+    """Purges that are said but not done: their rows are still there."""
 
 
 def recover(trail: Trail, log_id: str, key: VerifierKey) -> Recovered:
@@ -72,7 +75,9 @@ def recover(trail: Trail, log_id: str, key: VerifierKey) -> Recovered:
     for name in [name for name in seals.removed if not (trail.path / name).exists()]:
         seals.forget(name)
     tree = _load_tree(trail, log_id, checkpoint, snapshot, remarks)
-    return Recovered(tree, snapshot, seals, remarks)
+    files = list(snapshot.files.values())
+    unfinished = [leaf for leaf in purge_leaves(trail, files) if not is_done(leaf, files)]
+    return Recovered(tree, snapshot, seals, remarks, unfinished)
 
 
 def _remove_temporaries(trail: Trail, log_id: str, remarks: list[Remark]) -> None:
@@ -103,9 +108,9 @@ def _roll_back(trail: Trail, size: int, remarks: list[Remark]) -> Snapshot:
         if not torn or number == 0:
             break
         before = read_snapshot(trail.delta_log, until=number - 1)
-        if before.rows < size:
+        if (held := _held(trail, before)) < size:
             raise TrailBehind(
-                f"the events table holds {before.rows} leaves where {size} are signed, and its last commit is torn",
+                f"the events table holds {held} leaves where {size} are signed, and its last commit is torn",
                 where=str(path),
                 remedy=RESTORE,
             )
@@ -116,19 +121,25 @@ def _roll_back(trail: Trail, size: int, remarks: list[Remark]) -> Snapshot:
 
 def _checked(trail: Trail, size: int) -> Snapshot:
     snapshot = read_snapshot(trail.delta_log)
-    if snapshot.rows < size:
+    held = _held(trail, snapshot)
+    if held < size:
         raise TrailBehind(
-            f"the events table holds {snapshot.rows} leaves where {size} are signed",
+            f"the events table holds {held} leaves where {size} are signed",
             where=str(trail.events),
             remedy=RESTORE,
         )
-    if snapshot.rows > size:
+    if held > size:
         raise TrailError(
-            f"the events table holds {snapshot.rows} leaves where {size} are signed; no commit of ours brought them",
+            f"the events table holds {held} leaves where {size} are signed; no commit of ours brought them",
             where=str(trail.events),
             remedy=RESTORE,
         )
     return snapshot
+
+
+def _held(trail: Trail, snapshot: Snapshot) -> int:
+    """Return how many leaves a version of the table accounts for: its rows, and what was purged of them."""
+    return snapshot.rows + purged_of(trail, snapshot.files.values()).count
 
 
 def _move_aside(trail: Trail, path: Path) -> None:

@@ -112,10 +112,13 @@ class EventsTable:
         file = DataFile(path, len(data), self._log_id, month, len(rows), first, last)
         return Written(file, hashlib.sha256(data).hexdigest(), *time_range(rows))
 
-    def commit(self, added: Sequence[Written], removed: Iterable[DataFile], first: int, size: int) -> Path:
+    def commit(
+        self, added: Sequence[Written], removed: Iterable[DataFile], first: int, size: int, *, purges: bool = False
+    ) -> Path:
         """Commit files to the table and make the commit durable; return its path.
 
-        `first` and `size` say which leaves the commit brings and how many the log has then.
+        `first` and `size` say which leaves the commit brings and how many the log has then; `purges` that the rows of
+        the removed files stand in no other.
         """
         now = time.time_ns() // 1_000_000
         changes = not (removed := list(removed))
@@ -123,7 +126,7 @@ class EventsTable:
         actions += [
             RemoveAction(
                 path=file.path,
-                data_change=False,
+                data_change=purges,
                 deletion_timestamp=now,
                 size=file.size,
                 partition_values={"log_id": file.log_id, "month": file.month},

@@ -14,13 +14,14 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mailwitness.errors import VerificationError
+from mailwitness.errors import EvidenceError, VerificationError
 from mailwitness.trail.delta_log import DataFile
 from mailwitness.trail.durable import open_regular
 from mailwitness.trail.evidence import EvidenceStore, is_sha256
 from mailwitness.trail.examination import Examination
 from mailwitness.trail.leaf_store import ranges_of
 from mailwitness.trail.projection import columns_of, is_reference, months_of, recanonical, resolve_blobs
+from mailwitness.trail.purged import Purged, is_done, purge_leaf
 from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.sealing import hash_file, read_sealed
 from mailwitness.trail.settings import Settings
@@ -48,12 +49,15 @@ _UNREADABLE = (
 def check_rows(run: Examination) -> None:
     """Hash every entry into the store, learn what is sealed, and check the columns of what is not."""
     run.expect(2 * sum(file.size for file in run.live.values()))
+    run.purged = run.going = np.zeros(run.size, dtype=bool)
     own = sorted((f for f in run.live.values() if f.month == NO_EVENTS), key=lambda f: f.first_seq)
     sealed: list[tuple[int, bytes]] = []
     for file in own:
         sealed += _check_file(run, file, deep=True)
     for seq, entry in sorted(sealed):
         _learn(run, seq, entry)
+    run.purged = Purged(leaf for leaf in run.purges if is_done(leaf, run.live.values())).mask(run.size)
+    run.going = Purged(run.purges).mask(run.size)
     for file in own:
         _check_seal(run, file)
     # Sealed files first: where two hold a leaf, the finding names the one that nothing vouches for.
@@ -61,15 +65,26 @@ def check_rows(run: Examination) -> None:
     for file in sorted(files, key=lambda f: (not run.sealed(f"events/{f.path}"), f.first_seq)):
         if _check_seal(run, file):
             _check_file(run, file, deep=run.deep or not run.sealed(f"events/{file.path}"))
-    run.complete = bool(run.store.present.all())
+    run.complete = bool(run.accounted().all())
     for broken in run.broken:
         for file in files_named(run, broken.number):
             if file.path not in run.live and not _all_present(run, file):
                 _check_file(run, file, deep=True)
+    _account_for_purges(run)
+
+
+def _account_for_purges(run: Examination) -> None:
+    """Say what was purged; of its evidence nothing has to be there that no leaf after the purge brought back."""
+    for leaf in sorted(run.purges, key=lambda leaf: leaf.seq):
+        done = "were purged" if is_done(leaf, run.live.values()) else "are to be purged, which was interrupted"
+        run.remarks.append(f"leaf {leaf.seq}: {leaf.leaves} leaves of {leaf.month} {done} ({leaf.by}: {leaf.reason})")
+        for sha256 in leaf.evidence:
+            if run.kept.get(sha256, leaf.seq) < leaf.seq:
+                del run.kept[sha256]
 
 
 def _all_present(run: Examination, file: DataFile) -> bool:
-    return bool(run.store.present[file.first_seq : file.last_seq + 1].all())
+    return bool(run.accounted()[file.first_seq : file.last_seq + 1].all())
 
 
 def _learn(run: Examination, seq: int, entry: bytes) -> None:
@@ -173,7 +188,8 @@ def _check_columns(run: Examination, file: DataFile, batch: pa.RecordBatch, seq:
                 fields = resolve_blobs(fields, lambda sha256: _load(store, sha256))
             row = columns_of(fields, entry)
         except FileNotFoundError as cause:
-            run.find(str(cause.filename), number, number, "a long value of an entry is not kept")
+            if not run.going[number]:  # an interrupted purge takes evidence first
+                run.find(str(cause.filename), number, number, "a long value of an entry is not kept")
         except _UNREADABLE as cause:
             run.find(path, number, number, f"an entry cannot be read: {_first_line(cause)}")
         rows.append(row)
@@ -222,6 +238,8 @@ def _read_own(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64
         fields = orjson.loads(entry)
         if fields.get("leaf_kind") == "sealed":
             sealed.append((number, entry))
+        elif fields.get("leaf_kind") == "purge":
+            _read_purge(run, number, entry)
         _refer_blobs(run, number, fields)
         statement = _statement(run, number, fields)
         if isinstance(statement, dict):
@@ -234,13 +252,20 @@ def _read_own(run: Examination, batch: pa.RecordBatch, seq: npt.NDArray[np.int64
     return sealed
 
 
+def _read_purge(run: Examination, seq: int, entry: bytes) -> None:
+    try:
+        run.purges.append(purge_leaf(seq, entry, EvidenceStore(run.trail, "hash")))
+    except (OSError, ValueError, EvidenceError) as cause:  # then the leaves it names are missing
+        run.find(run.trail.events, seq, seq, f"a purge leaf cannot be read: {_first_line(cause)}")
+
+
 def _refer_evidence(run: Examination, seq: int, item: dict[str, Any]) -> None:
     sha256 = item["sha256"]
     if not is_sha256(sha256):
         raise ValueError("a custody leaf names evidence by what is no SHA-256")
     run.refer(sha256, seq)
     if item.get("kept"):
-        run.kept[sha256] = seq
+        run.keep(sha256, seq)
 
 
 def _statement(run: Examination, seq: int, fields: dict[str, Any]) -> object:
@@ -271,7 +296,7 @@ def _refer_blobs(run: Examination, seq: int, fields: dict[str, Any]) -> None:
     for value in fields.values():
         if is_reference(value) and is_sha256(value["sha256"]):
             run.refer(value["sha256"], seq)
-            run.kept[value["sha256"]] = seq
+            run.keep(value["sha256"], seq)
 
 
 def check_settings(run: Examination, settings: Settings) -> None:

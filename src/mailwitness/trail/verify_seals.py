@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from mailwitness.trail.delta_log import commit_path, is_staged, number_of
 from mailwitness.trail.durable import TEMPORARY
 from mailwitness.trail.examination import Examination
+from mailwitness.trail.leaf_store import ranges_of
 from mailwitness.trail.sealing import hash_file
 from mailwitness.trail.verify_table import DATA_NAME
 
@@ -105,7 +108,7 @@ def _is_unsealed(run: Examination, path: Path) -> bool:
 def _check_missing(run: Examination) -> None:
     """Name the leaves that came from no file, unless a finding explains them already."""
     excused = [(file.first_seq, file.last_seq) for file in run.unread]
-    for first, last in run.store.missing():
+    for first, last in ranges_of(np.flatnonzero(~run.accounted())):
         if not any(low <= first and last <= high for low, high in excused):
             run.find(run.trail.events, first, last, "leaves that are signed are missing from the table")
     if commit_path(run.trail.delta_log, 0).exists() and run.last_version < 0:

@@ -19,6 +19,7 @@ from mailwitness.trail.delta_log import (
 )
 from mailwitness.trail.examination import Broken, Examination
 from mailwitness.trail.leaf_store import LeafStore
+from mailwitness.trail.merkle import HASH_BYTES
 
 _ROWS_A_BYTE = 8
 """Rows that a byte of a Parquet file stands for at most; real ones stand for less than a hundredth."""
@@ -89,7 +90,10 @@ def _replay(run: Examination, version: Version) -> None:
 
 def _bound(run: Examination) -> int:
     """Return how many rows the files there can hold at most: who signs a size of 2^62 must not use up the memory."""
-    return _ROWS_A_BYTE * sum(path.stat().st_size for path in run.trail.events.glob("log_id=*/month=*/*.parquet"))
+    rows = _ROWS_A_BYTE * sum(path.stat().st_size for path in run.trail.events.glob("log_id=*/month=*/*.parquet"))
+    tiles = (run.trail.log(run.log_id) / "tile" / "0").rglob("*")
+    hashed = sum(path.stat().st_size for path in tiles if path.is_file()) // HASH_BYTES  # purged leaves have no row
+    return rows + hashed
 
 
 def _size(run: Examination) -> int:

@@ -21,20 +21,23 @@ _TILE = re.compile(r"tile/([0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,
 
 def check_tree(run: Examination, signed: Checkpoint | None) -> None:
     """Compare the signed root and every stored tile with the leaves; say which of entry and tile was changed."""
-    _borrow_missing(run)
+    borrowed = _borrow_missing(run)
     run.store.grow_tree()
     log = run.trail.log(run.log_id)
     whole = signed is None or run.store.root_at(run.size) == signed.root
     stored, differing = _stored_tiles(run, log)
     _check_complete(run, log, stored)
     blamed = [_blame(run, log, tile, signed) if not whole else _blame_tile(run, log, tile) for tile in differing]
+    if not whole:
+        blamed += [_blame_borrowed(run, log, tile, signed) for tile in borrowed]
     if not whole and not any(blamed):
         run.find_all(run.trail.checkpoint(run.log_id), "the leaves do not give the signed root")
 
 
-def _borrow_missing(run: Examination) -> None:
-    """Take leaf hashes that a damaged file withholds from the tiles, so that the rest can be checked."""
+def _borrow_missing(run: Examination) -> list[Tile]:
+    """Take the hashes of leaves that were purged, or that a damaged file withholds, from the tiles; return those."""
     log = run.trail.log(run.log_id)
+    borrowed = []
     for index in sorted({int(n) // TILE_WIDTH for n in np.flatnonzero(~run.store.present)}):
         first = index * TILE_WIDTH
         width = min(TILE_WIDTH, run.size - first)
@@ -44,6 +47,8 @@ def _borrow_missing(run: Examination) -> None:
             continue  # _check_complete names the tile
         absent = np.flatnonzero(~run.store.present[first : first + width])
         run.store.put(absent + first, b"".join(hashes[i] for i in absent))
+        borrowed.append(Tile(0, index, b"".join(hashes)))
+    return borrowed
 
 
 def _stored_tiles(run: Examination, log: Path) -> tuple[set[str], list[Tile]]:
@@ -133,6 +138,11 @@ def _blame(run: Examination, log: Path, tile: Tile, signed: Checkpoint | None) -
     if not vouched:
         run.find(log / tile.path, *_leaves(run, 0, tile.index, tile.width), f"{what}: it does not fit them")
     return True
+
+
+def _blame_borrowed(run: Examination, log: Path, tile: Tile, signed: Checkpoint | None) -> bool:
+    """A tile that hashes were taken from says the same as they do: only what stands above it can tell it wrong."""
+    return not _vouched(run, log, tile, tile.data, signed) and _blame_tile(run, log, tile)
 
 
 def _vouched(run: Examination, log: Path, tile: Tile, data: bytes, signed: Checkpoint | None) -> bool:

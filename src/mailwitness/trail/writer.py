@@ -30,6 +30,7 @@ from mailwitness.trail.layout import Trail
 from mailwitness.trail.leaves import LeafKind, leaf_batch, leaf_entry
 from mailwitness.trail.note import SigningKey
 from mailwitness.trail.projection import parse_instant
+from mailwitness.trail.purge import check_month, remove_evidence, remove_files, what_goes
 from mailwitness.trail.recovery import Remark, recover
 from mailwitness.trail.schema import FILE_SCHEMA, NO_EVENTS
 from mailwitness.trail.sealing import SealedFile, hash_file
@@ -88,6 +89,8 @@ class Writer:
         self._pending_bytes = 0
         self._broken = False
         self._grace = GRACE
+        for leaf in recovered.unfinished:
+            self._take_away(leaf.month, leaf.seq, leaf.evidence)
         if self.recovery:
             remarks = [{"what": r.what, "where": r.where, "leaves": r.leaves} for r in self.recovery]
             self.custody({"act": "recovered", "remarks": remarks})
@@ -208,8 +211,9 @@ class Writer:
         for file in removed:
             del self._live[file.path]
             self._seals.drop(f"events/{file.path}")
-        first = min((w.file.first_seq for w in written), default=self._tree.size)
-        last = max((w.file.last_seq for w in written), default=self._tree.size - 1)
+        about = [w.file for w in written] or removed
+        first = min((file.first_seq for file in about), default=self._tree.size)
+        last = max((file.last_seq for file in about), default=self._tree.size - 1)
         self._seals.add(SealedFile(self._name(commit), *hash_file(commit), first, last))
 
     def _name(self, path: Path) -> str:
@@ -280,6 +284,40 @@ class Writer:
             self._committed([written], files, commit)
         if groups:
             self._admission.committed(self._live_by_month())
+
+    def purge(self, month: str, *, by: str, reason: str) -> int:
+        """Take away every event of a month: rows, entries, and evidence that nothing else refers to; return how many.
+
+        A leaf names what goes, who did it and why, and is durable before anything goes; the hashes stay, and with them
+        every proof. A crash in between is made good by the next writer. Whether a hold stands against it is the
+        caller's to ask (trail.holds). Raises UsageError for what is no month.
+        """
+        check_month(month)
+        self.commit()
+        live = list(self._live.values())
+        going = what_goes(self.trail, [f for f in live if f.month == month], [f for f in live if f.month != month])
+        if not going.leaves:
+            return 0
+        self._leaf(
+            "purge", {"month": month, "by": by, "reason": reason, **msgspec.structs.asdict(going)}, datetime.now(UTC)
+        )
+        with self._breaking():
+            self._commit()
+            self._take_away(month, self._tree.size - 1, going.evidence)
+        return going.leaves
+
+    def _take_away(self, month: str, seq: int, evidence: Sequence[str]) -> None:
+        """Do what the purge leaf `seq` says. Evidence goes first: while rows are there, the purge is unfinished."""
+        remove_evidence(self.trail, evidence)
+        files = [file for file in self._live.values() if file.month == month and file.last_seq < seq]
+        self._committed([], files, self._table.commit([], files, self._tree.size, self._tree.size, purges=True))
+        self._admission.forget(month, self._live_by_month())
+        self._seal()
+        folder = f"events/log_id={self.settings.log_id}/month={month}/"
+        gone = [name for name in self._seals.removed if name.startswith(folder)]  # what compaction replaced, too
+        remove_files(self.trail, gone)
+        for name in gone:
+            self._seals.forget(name)
 
     def close(self) -> None:
         """Seal and give the lock back. A writer that an error broke only gives the lock back."""
