@@ -1,0 +1,134 @@
+"""Every page in a real browser: light and dark, wide and narrow, without an error, an outside request or a barrier."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from tests.faces.web.conftest import Watched
+
+from mailwitness.faces.web.application import routes
+
+ACCESS = "f04087bf950b8f80"
+CHANGE = "7736cfaf6ce77e9d"
+PAGES = {
+    "/": ("/",),
+    "/mailbox": (
+        "/mailbox?name=FABRIK%5Chbrandt",
+        "/mailbox?name=NORDWIND%5Chbrandt&at=2024-03-06",
+        "/mailbox?name=hbrandt",
+    ),
+    "/account": ("/account?name=FABRIK%5Ctkern",),
+    "/group": ("/group?name=FABRIK%5CExchange+Domain+Servers",),
+    "/application": ("/application?name=FABRIK%5Csvc-archive",),
+    "/object": ("/object?name=NORDWIND%5CStaff",),
+    "/access/{event}": ("/access/" + ACCESS,),
+    "/change/{event}": ("/change/" + CHANGE,),
+    "/event/{event}": ("/event/" + ACCESS,),
+    "/findings": ("/findings",),
+    "/finding/{case}": ("/finding/none",),
+    "/coverage": ("/coverage",),
+    "/kit/{generation}": ("/kit/2019",),
+    "/integrity": ("/integrity",),
+    "/sources": ("/sources",),
+    "/sources/{leaf:int}": ("/sources/147",),
+    "/search": ("/search?q=hbrandt", "/search?kind=change&risky=1"),
+    "/views": ("/views",),
+    "/import": ("/import",),
+}
+NO_PAGES = {"/static/{name}", "/integrity/progress", "/search.{form}"}
+OTHER_STATUS = {"/mailbox?name=hbrandt": 300, "/finding/none": 404}
+ALL = [address for addresses in PAGES.values() for address in addresses]
+LOOKS = {
+    "light, wide": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "dark, narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
+    "light, narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
+    "dark, wide": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+}
+
+
+def test_every_page_is_looked_at():
+    pages = {route.path for route in routes() if "GET" in (route.methods or ())}
+    assert pages - NO_PAGES == set(PAGES)
+
+
+@pytest.fixture(scope="module", params=LOOKS)
+def look(request, browser, console):
+    watched = Watched(browser, console, **LOOKS[request.param])
+    yield watched
+    watched.context.close()
+
+
+@pytest.mark.parametrize("address", ALL)
+def test_a_page_shows_itself_and_asks_nobody_else(look, address):
+    expected = OTHER_STATUS.get(address, 200)
+    assert look.go(address) == expected
+    wrong = [said for said in look.wrong if expected < 400 or "status of 404" not in said]
+    look.wrong.clear()
+    assert wrong == []
+    page = look.page
+    assert page.locator("h1").count() == 1
+    assert page.locator("main").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("address", ALL)
+@pytest.mark.parametrize("name", ["light, wide", "dark, narrow"])
+def test_nobody_is_kept_out_of_a_page(name, address, axes):
+    watched = axes(name)
+    watched.go(address)
+    found = Axe().run(watched.page)
+    told = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in found.response["violations"]]
+    assert told == []
+
+
+@pytest.fixture(scope="module")
+def axes(browser, console):
+    """Return one page a look, kept for all addresses."""
+    kept: dict[str, Watched] = {}
+
+    def of(name):
+        if name not in kept:
+            kept[name] = Watched(browser, console, **LOOKS[name])
+        return kept[name]
+
+    yield of
+    for watched in kept.values():
+        watched.context.close()
+
+
+def test_the_keyboard_reaches_content_and_search(watched):
+    watched.go("/")
+    page = watched.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "find"
+    page.keyboard.type("tkern")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/search\?q=tkern"))
+    assert page.get_by_role("link", name="FABRIK\\tkern").count()
+
+
+def test_dark_and_light_are_the_readers_choice(watched):
+    watched.go("/coverage")
+    page = watched.page
+    page.get_by_role("button", name="Dark colours").click()
+    assert page.url.endswith("/coverage")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 21, 28)"
+    page.get_by_role("button", name="Light colours").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(244, 246, 248)"
+
+
+def test_every_page_is_whole_without_script(browser, console):
+    watched = Watched(browser, console, java_script_enabled=False)
+    for address in ("/", "/mailbox?name=FABRIK%5Chbrandt", "/search?q=hbrandt"):
+        assert watched.go(address) == 200
+    assert watched.page.get_by_role("link", name="CSV").count() == 1
+    watched.page.get_by_role("button", name="Dark colours").click()
+    assert watched.page.url.endswith("/search?q=hbrandt")
+    watched.context.close()
+    assert watched.wrong == []
