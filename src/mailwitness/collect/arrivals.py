@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from mailwitness.collect import spool
 from mailwitness.collect.interface import Act, Batch, Deposit, Notice, NotTaken, Observation, Receipt, WriterFailing
 from mailwitness.collect.trail_holder import Session, TrailHolder
 from mailwitness.collect.wire import Evidence
@@ -60,6 +61,7 @@ class Arrivals:
         self._unpacked = holder.trail.path / "unpacked"
         shutil.rmtree(self._unpacked, ignore_errors=True)  # what a writer that was killed left: the lock is held
         self._unpacked.mkdir(mode=0o700)
+        spool.make_room(holder.trail.path)
         self._by = taking()
         self._known: OrderedDict[str, None] = OrderedDict()
         self._known_lock = threading.Lock()
@@ -195,12 +197,17 @@ class Arrivals:
         return report
 
     def _observation(self, observation: Observation, session: Session) -> Receipt:
-        taken = self._store.take_bytes(observation.data)
+        tables = observation.tables
+        if observation.spool is None:
+            taken = self._store.take_bytes(observation.data)
+        else:
+            with spool.opened(self._holder.trail.path, observation.spool) as spooled:
+                taken, tables = self._store.take(spooled.evidence), spooled.tables()
         if observation.snapshot.evidence_sha256 != taken.sha256:
             raise NotTaken("an observation of other evidence than comes with it", where=_name(observation.name))
         rows = Rows()
         try:
-            for name, message in observation.tables:
+            for name, message in tables:
                 rows.add_batch(name, read_batch(name, message))
         except Exception as error:  # Arrow raises what it likes
             raise NotTaken(f"rows of no table: {error}"[:NAME_LENGTH], where=_name(observation.name)) from error

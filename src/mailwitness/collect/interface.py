@@ -74,7 +74,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What a collector read of a directory, as rows of its tables, and the raw evidence it read them from.
 
     `tables` are Arrow IPC messages by table, as `directory.rows.Rows.take_batches` gives them and `intake.states`
-    sends them; the snapshot's `evidence_sha256` has to be that of `data`.
+    sends them; the snapshot's `evidence_sha256` has to be that of `data`. What is too large for a request lies in the
+    folder TRAIL/run/observations/`spool` (mailwitness.collect.spool), and `data` and `tables` are empty.
     """
 
     collector: str
@@ -84,6 +85,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tables: tuple[tuple[str, bytes], ...]
     snapshot: Snapshot
     problems: tuple[Problem, ...] = ()
+    spool: str | None = None
     observed_origin: str | None = None
     bookmark: tuple[str, str] | None = None
 

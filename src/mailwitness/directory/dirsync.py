@@ -8,7 +8,7 @@ for is durable: a follower that is killed reports twice rather than not at all.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,13 +49,22 @@ class Follower:
     """Follows one server's domain and Exchange tree. `look` once in a while; each look takes in what changed."""
 
     def __init__(
-        self, trail_path: Path, key_path: Path | None, server: Server, said: Mapping[str, Any] | None = None
+        self,
+        trail_path: Path,
+        key_path: Path | None,
+        server: Server,
+        said: Mapping[str, Any] | None = None,
+        *,
+        hand_over: Callable[[Reading], Taken] | None = None,
     ) -> None:
-        """Learn from the trail what is known already. Nothing is read from the server yet."""
+        """Learn from the trail what is known already. Nothing is read from the server yet.
+
+        `hand_over` takes what was read into the trail, durably when it returns; without it the trail is written here,
+        with the key at `key_path`.
+        """
         self._trail_path = trail_path
-        self._key_path = key_path
         self._server = server
-        self._said = said
+        self._hand_over = hand_over or (lambda reading: finish(trail_path, key_path, reading, said))
         self._known = KnownObjects()
         self._known.learn(load_observations(trail_path))
 
@@ -79,7 +88,7 @@ class Follower:
             taken = None
             if reading.evidence.records:
                 learn = self._known.seen_in(reading.reader.rows)
-                taken = finish(self._trail_path, self._key_path, reading, self._said)
+                taken = self._hand_over(reading)
                 learn()
             cookies.keep(after, instant(datetime.now(UTC)))
             return taken
