@@ -2,7 +2,7 @@
 -- columns: app_id, mailbox_ref, occurred_at, event_id, seq, actor_name, actor_sid, noise, mailboxes_before,
 --          mailboxes_since, days_known
 -- mailboxes_before: other mailboxes this application had opened before; mailboxes_since: within a day from then on;
--- days_known: for how long accesses to this mailbox were on record before.
+-- days_known: for how long accesses to this mailbox were on record before. seq: the latest of what is counted.
 WITH used AS (
   SELECT lower(app_id) AS app_id, lower(mailbox_ref) AS mailbox_ref, occurred_at, event_id, seq, actor_name, actor_sid, noise
   FROM events
@@ -23,7 +23,9 @@ known AS (
   GROUP BY lower(mailbox_ref)
 ),
 counted AS (
-  SELECT f.*,
+  SELECT f.* EXCLUDE (seq),
+    max(f.seq) OVER (PARTITION BY app_id ORDER BY f.occurred_at
+      RANGE BETWEEN CURRENT ROW AND INTERVAL 1 DAY FOLLOWING) AS seq,
     count(*) OVER (PARTITION BY app_id ORDER BY f.occurred_at
       RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP) AS mailboxes_before,
     count(*) OVER (PARTITION BY app_id ORDER BY f.occurred_at
