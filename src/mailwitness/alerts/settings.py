@@ -17,7 +17,7 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 class _Destination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    minimum_level: Level = "medium"
+    minimum_level: Level = "low"
     """Cases below are only in the digest."""
     per_minute: int = 20
     """Alerts a minute at most; what comes beyond is told together as soon as there is room."""

@@ -37,7 +37,7 @@ T = TypeVar("T")
 SIZE_LIMIT = 1 << 20
 COLLECTORS: dict[str, str] = {
     "folder": "mailwitness.collect.folder",
-    "http": "mailwitness.collect.http",
+    "http": "mailwitness.collect.http_intake",
     "syslog": "mailwitness.collect.syslog",
     "m365": "mailwitness.collect.m365",
     "directory": "mailwitness.collect.directory_follow",
