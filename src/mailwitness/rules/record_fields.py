@@ -42,7 +42,7 @@ def record_table(rows: Iterable[Mapping[str, Any]], engine: Engine) -> pa.Table:
         values = values_of(_raw(row["entry"], engine))
         seqs.append(row["seq"])
         records.append(list(values.items()))
-        texts.append("\n".join(text for several in values.values() for text in several)[:TEXT_LIMIT])
+        texts.append(" ".join(text for several in values.values() for text in several)[:TEXT_LIMIT])
     return pa.table([pa.array(c, f.type) for c, f in zip((seqs, records, texts), _SCHEMA, strict=True)], schema=_SCHEMA)
 
 
