@@ -24,7 +24,7 @@ from mailwitness.engine.query import load_query
 from mailwitness.errors import TrailError
 from mailwitness.trail.reader import TrailReader
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the columns or their meaning change: an index of another format is made anew."""
 NAMED = (
     "actor_name actor_sid mailbox_ref trustee_name trustee_sid group_name client_ip client_host client_app app_id "

@@ -9,7 +9,7 @@ FROM (
   UNION ALL
   SELECT seq, before AS text FROM events WHERE seq >= $since AND kind <> 'access' AND before IS NOT NULL
   UNION ALL
-  SELECT seq, decode(entry) AS text FROM events
+  SELECT seq, replace(replace(decode(entry), '\"', '"'), '\\', '\') AS text FROM events  -- without JSON's escapes
   WHERE seq >= $since AND source IN ('exchange_cmdlets', 'admin_audit', 'unified_audit') AND kind <> 'access'
 ) AS told
 WHERE text IS NOT NULL AND text <> ''
