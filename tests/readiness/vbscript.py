@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def _here(path: str) -> Path:
 
 class _Stream:
     def __init__(self, path: str, mode: int) -> None:
-        self._file = _here(path).open("r" if mode == 1 else "w", newline="", encoding="ascii")
+        how = {1: "r", 8: "a"}.get(mode, "w")
+        self._file = _here(path).open(how, newline="", encoding="ascii")
         self._lines = self._file.read().splitlines() if mode == 1 else []
 
     @property
@@ -40,7 +42,9 @@ class _Stream:
         self._file.close()
 
 
-class _Files:
+class Files:
+    """Scripting.FileSystemObject."""
+
     def FolderExists(self, path: str) -> bool:  # noqa: N802
         return _here(path).is_dir()
 
@@ -68,7 +72,9 @@ class _Files:
         return _Stream(path, mode)
 
 
-class _Dictionary(dict[Any, Any]):
+class Dictionary(dict[Any, Any]):
+    """Scripting.Dictionary."""
+
     def Exists(self, key: Any) -> bool:  # noqa: N802
         return key in self
 
@@ -126,30 +132,45 @@ class Machine:
 
     def run(self, source: str, **arguments: str) -> int:
         """Run a script with named arguments and return its exit code."""
-        program = Parser(source).parse_program()
-        made = {"scripting.filesystemobject": _Files, "scripting.dictionary": _Dictionary}
-        context = ExecutionContext(response=None, server=Thing(CreateObject=lambda name: made[str(name).lower()]()))
-        environment = runner_vm._build_globals_env(context)
-        codes: list[int] = []
+        named = Thing(Named=Dictionary(arguments))
+        return execute(source, self.said, named, {"GETOBJECT": lambda _: self})
 
-        def end(code: int = 0) -> None:
-            codes.append(code)
-            raise Ended
 
-        environment["WSCRIPT"] = Thing(
-            Arguments=Thing(Named=_Dictionary(arguments)), Echo=lambda text: self.said.append(str(text)), Quit=end
-        )
-        environment["GETOBJECT"] = lambda _: self
-        interpreter = VBInterpreter(context, environment)
-        context.Interpreter = interpreter
+def execute(
+    source: str,
+    said: list[str],
+    arguments: Any,
+    more: dict[str, Any],
+    made: dict[str, Callable[[], Any]] | None = None,
+) -> int:
+    """Run a script and return its exit code.
+
+    `said` takes what it echoes, `more` are further global names in capitals, `made` what CreateObject makes beside
+    the Scripting library.
+    """
+    program = Parser(source).parse_program()
+    makers = {"scripting.filesystemobject": Files, "scripting.dictionary": Dictionary} | (made or {})
+    context = ExecutionContext(response=None, server=Thing(CreateObject=lambda name: makers[str(name).lower()]()))
+    environment = runner_vm._build_globals_env(context)
+    codes: list[int] = []
+
+    def end(code: int = 0) -> None:
+        codes.append(code)
+        raise Ended
+
+    environment["WSCRIPT"] = Thing(Arguments=arguments, Echo=lambda text: said.append(str(text)), Quit=end)
+    for name, value in more.items():
+        environment[name] = value
+    interpreter = VBInterpreter(context, environment)
+    context.Interpreter = interpreter
+    for each in program:
+        if isinstance(each, SubDef | FuncDef):
+            kind = "SUB" if isinstance(each, SubDef) else "FUNCTION"
+            interpreter._procs[each.name.upper()] = _UserProc(each.name.upper(), kind, each.params, each.body)
+    try:
         for each in program:
-            if isinstance(each, SubDef | FuncDef):
-                kind = "SUB" if isinstance(each, SubDef) else "FUNCTION"
-                interpreter._procs[each.name.upper()] = _UserProc(each.name.upper(), kind, each.params, each.body)
-        try:
-            for each in program:
-                if not isinstance(each, SubDef | FuncDef):
-                    interpreter.exec_stmt(each)
-        except Ended:
-            return codes[0]
-        return 0
+            if not isinstance(each, SubDef | FuncDef):
+                interpreter.exec_stmt(each)
+    except Ended:
+        return codes[0]
+    return 0

@@ -63,6 +63,7 @@ class AuditCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     hosts: tuple[HostRole, ...] = ()
     channel: str = ""
     audit_entries: tuple[str, ...] = ()
+    confused_with: str = ""
 
     @property
     def by_audit_entries(self) -> bool:
@@ -112,6 +113,7 @@ class Correction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     claim: str
     truth: str
+    confuses: str = ""  # the category that is on where people make this error
     mark: Mark
     source: str
 
@@ -169,6 +171,7 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     corrections: tuple[Correction, ...]
     checks: tuple[AuditCheck, ...]
     forwarded: dict[str, tuple[str, ...]]
+    event_log_readers: str
     event_logs: dict[Generation, EventLogSize]
     sacl: Sacl
 

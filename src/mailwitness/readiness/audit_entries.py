@@ -104,6 +104,21 @@ Sets = Mapping[str, frozenset[str]]
 _NO_SETS: Sets = {}
 
 
+def script_rows(entries: Entries) -> list[str]:
+    """Return the entries as rows of the kit's scripts: place, mask, attribute, class that inherits, flags.
+
+    Attributes and classes by name: a script looks their GUIDs up where it runs.
+    """
+    rows = []
+    wanted = {"pattern": entries.of_mailbox(""), "exchange": entries.of_exchange(""), "domain": entries.of_domain("")}
+    for place, each in wanted.items():
+        for ace in each.aces:
+            attribute = entries.guids.name(ace.object_type, "attribute") if ace.object_type else ""
+            heir = entries.guids.name(ace.inherited_type, "class") if ace.inherited_type else ""
+            rows.append(f"{place}|{ace.mask}|{attribute}|{heir}|{ace.flags & ~_BOTH}")
+    return rows
+
+
 def missing(wanted: Iterable[Ace], held: Sequence[Ace], sets: Sets = _NO_SETS) -> list[Ace]:
     """Return those of `wanted` that the entries `held` do not already do, whole or in parts."""
     return [

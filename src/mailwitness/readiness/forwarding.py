@@ -9,6 +9,8 @@ from mailwitness.readiness.event_filter import Role, query_list
 
 _NAMESPACE = "http://schemas.microsoft.com/2006/03/windows/events/subscription"
 _URI = "http://schemas.microsoft.com/wbem/wsman/1/windows/EventLog"
+FORWARDED = "ForwardedEvents"
+"""The log of a collector: 20 MB unless somebody made it larger."""
 _SOURCES: dict[Role, str] = {"domain-controllers": "DD", "exchange-servers": "DC"}
 """SDDL's names of the groups whose members may send: domain controllers are no domain computers."""
 
@@ -49,7 +51,7 @@ def _subscription(role: Role, kind: str, tail: list[str]) -> str:
         "  <ReadExistingEvents>true</ReadExistingEvents>",
         "  <TransportName>http</TransportName>",
         "  <ContentFormat>Events</ContentFormat>",
-        "  <LogFile>ForwardedEvents</LogFile>",
+        f"  <LogFile>{FORWARDED}</LogFile>",
         *tail,
         "</Subscription>",
     ]

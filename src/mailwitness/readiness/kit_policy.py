@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from mailwitness.knowledge.audit_settings import BOTH, FAILURE, SUCCESS, AuditCheck, Generation, audit_settings
+from mailwitness.knowledge.exchange_2007_auditing import auditing_knowledge
+from mailwitness.knowledge.exchange_cmdlets import cmdlet_knowledge
 from mailwitness.knowledge.guids import guids
+from mailwitness.readiness.forwarding import FORWARDED
 
 _SETTINGS = {SUCCESS: "Success", FAILURE: "Failure", BOTH: "Success and Failure"}
 _HEAD = "Machine Name,Policy Target,Subcategory,Subcategory GUID,Inclusion Setting,Exclusion Setting,Setting Value"
@@ -19,7 +22,30 @@ def security_template(generation: Generation) -> str:
     else:
         lines += ["[Registry Values]", r"MACHINE\System\CurrentControlSet\Control\Lsa\SCENoApplyLegacyAuditPolicy=4,1"]
     size = audit_settings().event_logs[generation].size_mb * 1024
-    lines += ["[Security Log]", f"MaximumLogSize = {size}", "AuditLogRetentionPeriod = 0"]
+    for log in ("Security", "Application") if generation == "2003" else ("Security",):
+        lines += [f"[{log} Log]", f"MaximumLogSize = {size}", "AuditLogRetentionPeriod = 0"]
+    return _joined(lines)
+
+
+def event_log_commands(generation: Generation) -> str:
+    """Return event-logs.cmd: the size of logs that no policy reaches, Exchange's own and that of a collector."""
+    size = audit_settings().event_logs[generation].size_mb << 20
+    channels = (cmdlet_knowledge().logs.channel, auditing_knowledge().channel, FORWARDED)
+    lines = [
+        "@echo off",
+        "rem Without the word apply this only shows the logs. It keeps the state before in event-logs-before.txt.",
+        "rem Undo: wevtutil sl LOG /ms:SIZE with the size (maxSize) of that file.",
+        'if /i not "%~1"=="apply" goto show',
+        "if exist event-logs-before.txt goto set",
+        *[f'wevtutil gl "{channel}" >>event-logs-before.txt 2>nul' for channel in channels],
+        ":set",
+        *[
+            f'wevtutil gl "{channel}" >nul 2>&1 && wevtutil sl "{channel}" /ms:{size} /rt:false /ab:false'
+            for channel in channels
+        ],
+        ":show",
+        *[f'wevtutil gl "{channel}"' for channel in channels],
+    ]
     return _joined(lines)
 
 
