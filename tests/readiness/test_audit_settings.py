@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mailwitness.knowledge.audit_settings import BOTH, GENERATIONS, NONE, SUCCESS, Setting, audit_settings
 from mailwitness.knowledge.event_table import event_rows
+from mailwitness.readiness.kit import kit_files
 
 SETTINGS = audit_settings()
 READ = [(row.provider.casefold(), row.id) for row in event_rows()]
@@ -50,3 +53,23 @@ def test_words_of_a_setting_are_known_in_several_languages_and_no_word_is_guesse
     assert SETTINGS.setting_of("Success and Failure") == BOTH
     assert SETTINGS.setting_of("Keine Überwachung") == NONE
     assert SETTINGS.setting_of("Lyckades") is None
+
+
+@pytest.mark.parametrize("language", SETTINGS.setting_words, ids=lambda each: f"{each.language} by {each.source}")
+def test_every_language_has_its_source_and_a_word_for_every_setting(language):
+    assert language.source
+    assert [SETTINGS.setting_of(word.upper()) for word in language.words] == [NONE, SUCCESS, 2, BOTH]
+
+
+@pytest.mark.parametrize("check", SETTINGS.checks, ids=lambda check: check.name)
+def test_every_check_says_what_is_lost_how_to_switch_it_on_and_who_says_so(check):
+    assert all((check.title, check.lost, check.switch_on, check.source, check.generations))
+
+
+@pytest.mark.parametrize("check", SETTINGS.checks, ids=lambda check: check.name)
+def test_what_a_check_tells_to_run_is_in_the_kit_of_its_generations(check):
+    for generation in check.generations:
+        files = {name.rsplit("/", 1)[-1] for name in kit_files(generation)}
+        named = set(re.findall(r"[a-z0-9-]+\.(?:inf|cmd|csv|ps1|reg|vbs)", check.switch_on))
+        assert named
+        assert named <= files, generation
