@@ -44,6 +44,7 @@ class Service:
         self.start_http()
 
     def start_writer(self) -> None:
+        self._is_ready = False
         command = ["-m", "mailwitness.collect.writer_process", str(self.trail), "--readers", "1"]
         self._start("writer", command)
 
@@ -57,7 +58,9 @@ class Service:
 
     def wait_ready(self) -> None:
         """Wait until the writer serves."""
-        assert self._processes["writer"].stdout.readline() == b"ready\n"
+        if not self._is_ready:
+            assert self._processes["writer"].stdout.readline() == b"ready\n"
+            self._is_ready = True
 
     def kill(self, name: str) -> None:
         process = self._processes.pop(name)
@@ -67,6 +70,7 @@ class Service:
 
     def end(self) -> None:
         """End both as the service manager does; they have to end well."""
+        self.wait_ready()
         for name in ("http", "writer"):
             process = self._processes.pop(name)
             process.send_signal(signal.SIGTERM)
@@ -214,4 +218,4 @@ def check(trail: Path, load: Load, seed: int) -> None:
     connection.close()
     verdict = verify(trail, deep=True)
     assert (verdict.state, verdict.findings) == ("not_anchored", []), seed
-    assert not list((trail / "run").iterdir())
+    assert list((trail / "run").iterdir()) == []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from mailwitness.collect.trail_holder import TrailHolder
 from mailwitness.errors import MailwitnessError
 from mailwitness.state.database import open_state
 
+LINGER = 0.05
+"""Seconds a commit waits for what is being read just then: a commit costs about the same, however much is in it."""
 SEAL_AFTER = 300.0
 """Seconds without arrivals after which what is new is sealed."""
 
@@ -39,11 +42,24 @@ class Commits:
         self._on_loss = on_loss
         self._changed = threading.Condition()
         self._waiting: list[_Waiting] = []
+        self._under_way = 0
         self._is_closing = False
         self._is_sealed = True
         self.committed_at: datetime | None = None
         self._thread = threading.Thread(target=self._run, name="commits", daemon=True)
         self._thread.start()
+
+    @contextlib.contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Say that something is being taken in and will soon be to be committed, or fail."""
+        with self._changed:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify()
 
     def durable(self, took: Took) -> Receipt:
         """Return the receipt when everything of `took` is durable, and its bookmark moved; raises WriterFailing."""
@@ -72,6 +88,8 @@ class Commits:
             while True:
                 with self._changed:
                     self._changed.wait_for(lambda: self._waiting or self._is_closing, SEAL_AFTER)
+                    if self._waiting:
+                        self._changed.wait_for(lambda: not self._under_way or self._is_closing, LINGER)
                     group, self._waiting = self._waiting, []
                     is_closing = self._is_closing
                 if group:

@@ -132,6 +132,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     waiting_bytes: int
     committed_at: Instant | None = None
     failing: str | None = None
+    not_merging: str | None = None
+    """Why small files of the table are not merged at the moment: questions get slower meanwhile."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from mailwitness.collect.interface import WriterFailing
+from mailwitness.collect.merging import Merger, Portion
 from mailwitness.directory.store import Recorder
 from mailwitness.errors import MailwitnessError, TrailError
 from mailwitness.event import Blob
+from mailwitness.trail.compaction import Merged
 from mailwitness.trail.writer import GRACE, Appended, Committed, Writer
 
 T = TypeVar("T")
@@ -38,12 +40,14 @@ class TrailHolder:
         self._grace = grace
         self.lock = threading.RLock()
         self._writer: Writer | None = Writer.open(path, key_path, grace=grace)
+        self._writer.merges = False
         self.trail = self._writer.trail
         self.settings = self._writer.settings
         self.committed = self._writer.commit()  # what a recovery says of itself
         self.failing: str | None = None
         self._tried_at = 0.0
         self._recorder: Recorder | None = None
+        self._merger = Merger(self)
 
     def session(self) -> Session:
         """Return a session over the writer as it is now. Raises WriterFailing while the trail cannot be written."""
@@ -63,6 +67,7 @@ class TrailHolder:
             self.failing = str(error)
             self._tried_at = time.monotonic()
             raise self._failure(OPEN_EVERY) from error
+        writer.merges = False
         self._writer = writer
         self.failing = None
 
@@ -110,7 +115,27 @@ class TrailHolder:
             if writer is None:
                 raise self._failure()
             self.committed = self.run(writer, how)
+            self._merger.look()
             return self.committed
+
+    def to_merge(self) -> Portion | None:
+        """Return files that are due to be merged, None where none are or the trail cannot be written."""
+        with self.lock:
+            writer = self._writer
+            work = None if writer is None else self.run(writer, Writer.to_merge)
+            return None if writer is None or work is None else Portion(writer, *work)
+
+    def adopt(self, portion: Portion, merged: Merged) -> None:
+        """Put merged rows in the place of the files they come from, if those are still there."""
+        try:
+            self.run(portion.writer, lambda writer: writer.adopt(portion.files, merged))
+        except WriterFailing:
+            Path(merged.temporary).unlink(missing_ok=True)
+
+    @property
+    def not_merging(self) -> str | None:
+        """Why small files are not merged at the moment, None where they are."""
+        return self._merger.failing
 
     def holds(self, session: Session) -> bool:
         """Return whether what a session appended is still in the writer's hands. To be asked under the lock."""
@@ -118,6 +143,7 @@ class TrailHolder:
 
     def close(self) -> None:
         """Commit, seal and give the trail back."""
+        self._merger.close()
         with self.lock:
             writer, self._writer = self._writer, None
             if writer is not None:

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import msgspec
 
-from mailwitness.collect.arrivals import Arrivals, Took
+from mailwitness.collect.arrivals import Arrivals
 from mailwitness.collect.commits import Commits
-from mailwitness.collect.interface import Act, Ask, Notice, NotTaken, Receipt, Status, WriterBusy
+from mailwitness.collect.interface import Act, Ask, Batch, Notice, NotTaken, Receipt, Status, WriterBusy
 from mailwitness.collect.trail_holder import TrailHolder
 from mailwitness.collect.wire import (
     FRAME_BYTES,
@@ -107,6 +107,7 @@ class WriterProcess:
             waiting_bytes=self._room.bytes,
             committed_at=self._commits.committed_at,
             failing=self._holder.failing,
+            not_merging=self._holder.not_merging,
         )
 
     def _answer(self, request: Request, peer_uid: int) -> Answer:
@@ -123,7 +124,12 @@ class WriterProcess:
             return Refusal(kind="not_taken", what=f"the writer failed on it: {type(error).__name__}: {error}"[:1000])
 
     def _durable(self, request: Evidence | Notice) -> Receipt:
-        took: Took = self._arrivals.notice(request) if isinstance(request, Notice) else self._arrivals.take(request)
+        if isinstance(request, Notice):
+            return self._commits.durable(self._arrivals.notice(request))
+        # a large file takes its time: no commit waits for it
+        expecting = self._commits.expecting() if isinstance(request, Batch) else contextlib.nullcontext()
+        with expecting:
+            took = self._arrivals.take(request)
         return self._commits.durable(took)
 
     def _answer_acts(self, request: Request, peer_uid: int) -> Answer:

@@ -44,6 +44,10 @@ class Admission:
         self._live = live
         self._known.committed()
 
+    def replaced(self, live: dict[str, list[str]]) -> None:
+        """Say that the table's files are `live` now; what they hold is the same."""
+        self._live = live
+
     def forget(self, month: str, live: dict[str, list[str]]) -> None:
         """Say that a month's events are gone from the table, whose files are `live` now."""
         self._live = live

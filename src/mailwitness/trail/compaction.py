@@ -115,7 +115,11 @@ class Merged(msgspec.Struct, frozen=True):
     temporary: str
     log_id: str
     month: str
-    content: Content
+    rows: int
+    first_seq: int
+    last_seq: int
+    first_at: str | None
+    last_at: str | None
     sha256: str
     size: int
 
@@ -145,7 +149,8 @@ def prepare(trail: Trail, files: Sequence[DataFile], hashes: dict[str, str]) -> 
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    return Merged(str(target), files[0].log_id, files[0].month, after, sha256, size)
+    said = {name: value for name, value in msgspec.structs.asdict(after).items() if name != "total"}
+    return Merged(str(target), files[0].log_id, files[0].month, **said, sha256=sha256, size=size)
 
 
 def _check(before: Sequence[Content], after: Content, target: Path) -> None:
@@ -155,15 +160,14 @@ def _check(before: Sequence[Content], after: Content, target: Path) -> None:
 
 def place(trail: Trail, merged: Merged, version: int) -> Written:
     """Give a prepared file its name in the table, durably; it is not committed yet."""
-    content = merged.content
-    path = data_path(merged.log_id, merged.month, version, content.first_seq, content.last_seq, letter="c")
+    path = data_path(merged.log_id, merged.month, version, merged.first_seq, merged.last_seq, letter="c")
     target = trail.events / path
     temporary = Path(merged.temporary)
     temporary.rename(target)
     sync_directory(target.parent)
     sync_directory(temporary.parent)
-    file = DataFile(path, merged.size, merged.log_id, merged.month, content.rows, content.first_seq, content.last_seq)
-    return Written(file, merged.sha256, content.first_at, content.last_at)
+    file = DataFile(path, merged.size, merged.log_id, merged.month, merged.rows, merged.first_seq, merged.last_seq)
+    return Written(file, merged.sha256, merged.first_at, merged.last_at)
 
 
 def _content(path: Path, sha256: str) -> Content:

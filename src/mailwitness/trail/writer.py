@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from mailwitness.errors import TrailError, TrailLocked
+from mailwitness.errors import TrailError
 from mailwitness.event import Blob, instant, leaf_hash
 from mailwitness.trail.admission import Admission
 from mailwitness.trail.checkpoint import Checkpoint
-from mailwitness.trail.compaction import SEE_TO_DISK, due, everything, merge
+from mailwitness.trail.compaction import SEE_TO_DISK, Merged, due, everything, merge, place
 from mailwitness.trail.delta_log import DataFile, checkpoint_path, checkpoints_in, commit_path, commits_in
 from mailwitness.trail.durable import replace_durably, sync_directories
 from mailwitness.trail.evidence import EvidenceStore
@@ -28,6 +27,7 @@ from mailwitness.trail.identities import MEMORY_LIMIT
 from mailwitness.trail.keys import Head, load_key
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.leaves import LeafKind, leaf_batch, leaf_entry
+from mailwitness.trail.lock import lock_log
 from mailwitness.trail.note import SigningKey
 from mailwitness.trail.projection import parse_instant
 from mailwitness.trail.purge import check_month, remove_evidence, remove_files, what_goes
@@ -87,6 +87,8 @@ class Writer:
         self._admission = Admission(trail.events, self._live_by_month(), MEMORY_LIMIT)
         self._pending: list[tuple[pa.RecordBatch, npt.NDArray[np.str_]]] = []
         self._pending_bytes = 0
+        self.merges = True
+        """Whether commits merge small files by themselves; whoever cannot wait so long asks `to_merge` instead."""
         self._broken = False
         self._grace = GRACE
         for leaf in recovered.unfinished:
@@ -107,7 +109,7 @@ class Writer:
         trail = Trail(path)
         settings = load_settings(trail)
         key = load_key(settings, key_path)
-        lock = _lock(trail, settings.log_id)
+        lock = lock_log(trail, settings.log_id)
         try:
             with _disk_errors(trail):
                 writer = cls(trail, settings, key, Head(key_path or Path(settings.key_path)), lock)
@@ -175,7 +177,8 @@ class Writer:
         if self._pending:
             with self._breaking():
                 self._commit()
-                self._compact(due(self._live.values()))
+                if self.merges:
+                    self._compact(due(self._live.values()))
                 if self._table.version - self._seals.version > SEAL_EVERY:
                     self._seal()
         return Committed(self._tree.size, self._tree.root())
@@ -278,12 +281,32 @@ class Writer:
 
     def _compact(self, groups: Sequence[Sequence[DataFile]]) -> None:
         for files in groups:
-            hashes = {file.path: self._seals.sha256(f"events/{file.path}") for file in files}
-            written = merge(self.trail, files, hashes, self._table.version + 1)
-            commit = self._table.commit([written], files, self._tree.size, self._tree.size)
-            self._committed([written], files, commit)
+            self._replace(files, merge(self.trail, files, self._hashes(files), self._table.version + 1))
         if groups:
             self._admission.committed(self._live_by_month())
+
+    def _hashes(self, files: Sequence[DataFile]) -> dict[str, str]:
+        return {file.path: self._seals.sha256(f"events/{file.path}") for file in files}
+
+    def _replace(self, files: Sequence[DataFile], written: Written) -> None:
+        commit = self._table.commit([written], files, self._tree.size, self._tree.size)
+        self._committed([written], files, commit)
+
+    def to_merge(self) -> tuple[list[DataFile], dict[str, str]] | None:
+        """Return files that are due to be merged, and their hashes, for `compaction.prepare`; None where none are."""
+        groups = due(self._live.values())
+        return (groups[0], self._hashes(groups[0])) if groups else None
+
+    def adopt(self, files: Sequence[DataFile], merged: Merged) -> bool:
+        """Put what was prepared in the place of `files`; False where not all of them are part of the table any more."""
+        self._check_usable()
+        if any(self._live.get(file.path) != file for file in files):
+            Path(merged.temporary).unlink(missing_ok=True)
+            return False
+        with self._breaking():
+            self._replace(files, place(self.trail, merged, self._table.version + 1))
+            self._admission.replaced(self._live_by_month())
+        return True
 
     def purge(self, month: str, *, by: str, reason: str) -> int:
         """Take away every event of a month: rows, entries, and evidence that nothing else refers to; return how many.
@@ -370,18 +393,3 @@ def _disk_errors(trail: Trail) -> Iterator[None]:
         yield
     except (OSError, DeltaError, pa.ArrowException) as cause:
         raise TrailError(f"the trail cannot be written: {cause}", where=str(trail.path), remedy=SEE_TO_DISK) from cause
-
-
-def _lock(trail: Trail, log_id: str) -> IO[bytes]:
-    try:
-        lock = trail.lock(log_id).open("ab")
-    except OSError as cause:
-        raise TrailError(f"the log cannot be opened: {cause.strerror}", where=str(trail.log(log_id))) from cause
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as cause:
-        lock.close()
-        raise TrailLocked(
-            "another writer holds this log", where=str(trail.lock(log_id)), remedy="wait until it has ended"
-        ) from cause
-    return lock
