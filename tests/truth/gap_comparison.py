@@ -54,7 +54,7 @@ def _was(row: Row, window: tuple[datetime, datetime]) -> Gap | None:
     """Return a gap of the truth as far as it lies in the time that the trail knows of."""
     since = max(datetime.fromisoformat(row["at"]), window[0])
     until = min(datetime.fromisoformat(row["until"]) if "until" in row else window[1], window[1])
-    if since > until:
+    if since >= window[1] or since > until:
         return None
     if row.get("rule") == "controller_missing":
         return ("never_heard", _short(row["host"]), since, until)

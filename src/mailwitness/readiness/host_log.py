@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
-from mailwitness.knowledge.audit_settings import AuditCheck
+from mailwitness.knowledge.audit_settings import AuditCheck, audit_settings
 from mailwitness.readiness.policy_effect import effect
 from mailwitness.readiness.proof import BREAKS, Blind, OfObject, Proof, Reach, Seen
 from mailwitness.readiness.spans import Cause, Point, Stretch, Timeline, Word, laid_over, timeline, worst
@@ -92,11 +92,20 @@ class HostLog:
         said = f"{found[0].place} says {check.setting.name} = {found[0].value}"
         short = [seen for seen in found if not check.setting.met_by(seen.value)]
         if len(short) == len(found):
-            return Point(since, "absent", "policy_off", said)
+            return Point(since, "absent", "policy_off", said + self._common_error())
         if short:
             why = f"policies differ, and their order is not at hand: {short[0].place}, {found[0].place}"
             return Point(since, "unknown", "policies_differ", why)
         return Point(since, "configured", "settings", said)
+
+    def _common_error(self) -> str:
+        """Return what is often taken for this setting, if that is on."""
+        name = self.check.confused_with
+        found = self._state.category(name, self.host) if name else ()
+        if not any(seen.value for seen in found):
+            return ""
+        truth = next((each.truth for each in audit_settings().corrections if each.confuses == name), "")
+        return f"; {name} is on, but: {truth}"
 
     def _marks(self) -> list[_Mark]:
         """Return what changed: policy, switches, and what ends every proof."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,9 @@ from mailwitness.readiness.sacl_readings import OUTCOMES, SaclReadings
 from mailwitness.readiness.spans import Point
 from mailwitness.readiness.switches import BEGINNING, Turn, of_things, standing
 
+_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+_ANY = 1 << 62  # behind every number of audit entries
+_History = tuple[tuple[datetime, int], ...]
 _AGE = re.compile(r"(?P<days>\d{1,5})\.(?P<hours>\d\d):(?P<minutes>\d\d):(?P<seconds>\d\d)")
 
 
@@ -52,9 +56,9 @@ class Mailboxes:
 
     def _of(self, thing: int) -> OfObject:
         key = self._keys.get(thing, "")
+        changes = self._sacl_changes(thing)
         entries = {}
-        if self._sacls.of_objects:
-            changes = self._sacl_changes.get(thing, ())
+        if self._sacls.of_objects or changes:
             entries = {name: tuple(self._sacls.points(key, name, changes, BEGINNING)) for name in OUTCOMES}
         return OfObject(
             label=self._people.label(thing),
@@ -111,44 +115,39 @@ class Mailboxes:
         return self._people.one(row["mailbox_ref"], row["mailbox_ref_form"]) if row["mailbox_ref"] else None
 
     @cached_property
-    def _equals(self) -> dict[int, list[tuple[int, Seen]]]:
-        """The events of objects with the same audit entries, by the number of these entries, in order of time."""
-        found: dict[int, dict[tuple[Any, ...], tuple[int, Seen]]] = {}
+    def _equals(self) -> dict[_History, list[tuple[int, Seen]]]:
+        """The first events of each kind of objects with the same audit entries, by the history of these."""
+        found: dict[_History, dict[tuple[Any, ...], tuple[int, Seen]]] = {}
         for thing, events in self._seen.items():
-            number = self._sacls.equal_entries(self._keys[thing]) if thing in self._keys else None
-            for seen in sorted(events, key=lambda each: each.at) if number is not None else ():
-                if seen.source in _by_own_log():
-                    continue
-                kind = (seen.computer, seen.provider, seen.code)
-                before = found.setdefault(number or 0, {}).get(kind)
-                if before is None or seen.at < before[1].at:
-                    found[number or 0][kind] = (thing, seen)
-        return {number: list(kinds.values()) for number, kinds in found.items()}
+            history = self._sacls.history(self._keys[thing]) if thing in self._keys else ()
+            until = self._first_sacl_change(thing)
+            for seen in events if history else ():
+                kind = (seen.computer, seen.provider, seen.code, bisect_right(history, (seen.at, _ANY)))
+                before = found.setdefault(history, {}).get(kind)
+                if seen.at < until and seen.source not in _by_own_log() and (before is None or seen.at < before[1].at):
+                    found[history][kind] = (thing, seen)
+        return {history: list(kinds.values()) for history, kinds in found.items()}
 
     def _seen_of_equals(self, thing: int, key: str) -> list[Seen]:
-        if not key or self._sacl_changes.get(thing):
-            return []
-        number = self._sacls.equal_entries(key)
-        return (
-            [
-                msgspec.structs.replace(seen, of=f"{self._people.label(other)}, whose audit entries are the same,")
-                for other, seen in self._equals.get(number, ())
-                if other != thing
-            ]
-            if number is not None
-            else []
-        )
+        history = self._sacls.history(key) if key else ()
+        until = self._first_sacl_change(thing)
+        return [
+            msgspec.structs.replace(seen, of=f"{self._people.label(other)}, whose audit entries are the same,")
+            for other, seen in (self._equals.get(history, ()) if history else ())
+            if other != thing and seen.at < until
+        ]
 
-    @cached_property
-    def _sacl_changes(self) -> dict[int, list[datetime]]:
-        """When records say that the audit entries of an object were changed."""
-        found: dict[int, list[datetime]] = {}
-        for change in self._proof.changes:
-            if change.action == "sacl_changed" and change.object_dn:
-                thing = self._people.one(change.object_dn, "dn")
-                if thing is not None:
-                    found.setdefault(thing, []).append(change.at)
-        return found
+    def _first_sacl_change(self, thing: int) -> datetime:
+        """Return from when on nothing tells any more that an object's audit entries are those that were read."""
+        return min(self._sacl_changes(thing), default=_NEVER)
+
+    def _sacl_changes(self, thing: int) -> list[datetime]:
+        """Return when records say that the audit entries of an object, or of what hands its own down, were changed."""
+        changed = self._proof.changed_entries
+        if not changed:
+            return []
+        names = [dn.casefold() for dn in self._people.identities.thing(thing).names("dn")]
+        return [at for dn, at in changed if any(name == dn or name.endswith(f",{dn}") for name in names)]
 
     @cached_property
     def _turns(self) -> dict[int, list[Turn]]:

@@ -114,6 +114,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     turns: tuple[Turn, ...] = ()
     offs: tuple[Off, ...] = ()
     sealed_until: dict[str, datetime] = {}
+    changed_entries: tuple[tuple[str, datetime], ...] = ()  # objects whose audit entries records say were changed
 
 
 def proof_of(
@@ -130,7 +131,8 @@ def proof_of(
     changes = _changes(engine, hosts)
     turns = turns_of(engine, observations)
     blind = (*_holes(engine, hosts), *_after_clears(engine, changes, hosts), *_throttled(changes))
-    register_times(engine, changes, turns, reaches)
+    changed_entries = _changed_entries(engine)
+    register_times(engine, changes, turns, reaches, (at for _dn, at in changed_entries))
     reaches = tuple(msgspec.structs.replace(r, computer=hosts.canonical(r.computer)) for r in reaches)
     of_mailbox = None
     if mailbox is not None:
@@ -145,6 +147,7 @@ def proof_of(
         hosts=hosts,
         turns=turns,
         offs=offs(turns, people),
+        changed_entries=changed_entries,
         sealed_until=_sealed(engine, tuple(settings.lateness)),
     )
 
@@ -185,10 +188,22 @@ def _code(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdecimal() else 0
 
 
+def _changed_entries(engine: Engine) -> tuple[tuple[str, datetime], ...]:
+    rows = engine.rows(load_query(SQL, "sacl_changes"))
+    return tuple((row["object_dn"].casefold(), row["changed_at"]) for row in rows)
+
+
 def register_times(
-    engine: Engine, changes: Iterable[AuditChange], turns: Iterable[Turn], reaches: Iterable[Reach]
+    engine: Engine,
+    changes: Iterable[AuditChange],
+    turns: Iterable[Turn],
+    reaches: Iterable[Reach],
+    changed_entries: Iterable[datetime],
 ) -> None:
-    """Make the times between changes of auditing known to the questions, for each log under the name it writes."""
+    """Make the times between changes of auditing known to the questions, for each log under the name it writes.
+
+    Changed audit entries count on every log, the last ones of each hour.
+    """
     ends: dict[str, set[datetime]] = {}
     organization = organization_sources()
     for reach in reaches:
@@ -197,6 +212,9 @@ def register_times(
         if change.action in BREAKS or change.action == "policy_changed":
             for name in {change.computer, change.computer.split(".")[0]} & ends.keys():
                 ends[name].add(change.at)
+    last_of_hour = {at.replace(minute=0, second=0, microsecond=0): at for at in sorted(changed_entries)}
+    for times in ends.values():
+        times.update(last_of_hour.values())
     for turn in turns:
         for check in turn.checks:
             source = f"@{audit_settings().check(check).source_of_records}"

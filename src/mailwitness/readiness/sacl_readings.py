@@ -84,14 +84,17 @@ class SaclReadings:
         said = [sentence(ace, known.guids) for ace in lacking[:_NAMED]]
         return "; ".join(said) + (f"; and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else "")
 
-    def equal_entries(self, key: str) -> int | None:
-        """Return the number of an object's audit entries if all its readings agree, None otherwise."""
-        numbers = {
-            reading.entries
-            for _at, sha256 in self.of_objects.get(key, ())
-            if (reading := self.reading(sha256)) is not None
-        }
-        return numbers.pop() if len(numbers) == 1 else None
+    def history(self, key: str) -> tuple[tuple[datetime, int], ...]:
+        """Return which audit entries an object had, by number, from when on: objects with one history are alike.
+
+        It is empty where none were read.
+        """
+        found: list[tuple[datetime, int]] = []
+        for at, sha256 in self.of_objects.get(key, ()):
+            reading = self.reading(sha256)
+            if reading is not None and (not found or found[-1][1] != reading.entries):
+                found.append((at, reading.entries))
+        return tuple(found)
 
     def points(self, key: str, outcome: str, changes: Iterable[datetime], beginning: datetime) -> Iterator[Point]:
         """Yield what an object's audit entries record over time.

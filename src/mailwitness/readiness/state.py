@@ -61,6 +61,10 @@ class State(msgspec.Struct, frozen=True):
         older = self._of("category", legacy, "", host) if legacy else ()
         return older if older and (not direct or self._legacy_decides(host)) else direct
 
+    def category(self, name: str, host: str) -> tuple[Observation, ...]:
+        """Return what decides a category of the audit policy on `host`."""
+        return self._of("category", name, "", host)
+
     def _legacy_decides(self, host: str) -> bool:
         forced = self._of("registry", FORCE_NAME, FORCE_SUBCATEGORIES, host)
         return any(seen.value == 0 for seen in forced)
