@@ -18,6 +18,7 @@ from mailwitness.faces import (
     verbs_integrity,
     verbs_questions,
     verbs_reach,
+    verbs_retention,
     verbs_service,
     verbs_trail,
     verbs_watch,
@@ -45,6 +46,7 @@ for module in (
     verbs_demo,
     verbs_console,
     verbs_service,
+    verbs_retention,
 ):
     module.add_to(app)
 

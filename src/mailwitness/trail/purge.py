@@ -14,6 +14,7 @@ from mailwitness.errors import TrailError, UsageError
 from mailwitness.trail.delta_log import DataFile
 from mailwitness.trail.durable import sync_directories
 from mailwitness.trail.evidence import EvidenceStore, is_sha256
+from mailwitness.trail.holds import blocking
 from mailwitness.trail.layout import Trail
 from mailwitness.trail.leaf_store import ranges_of
 from mailwitness.trail.projection import is_reference
@@ -45,8 +46,15 @@ def what_goes(trail: Trail, going: Sequence[DataFile], staying: Iterable[DataFil
     """Return what a purge of the files `going` takes away, the files `staying` being the rest of the table.
 
     Evidence goes where only leaves that go refer to it: a file of records of several months stays until the last of
-    them is purged. Raises TrailError where a file of the table cannot be read.
+    them is purged. Raises UsageError where a hold stands against it, TrailError where a file of the table cannot be
+    read.
     """
+    staying = list(staying)
+    if going and (hold := blocking(trail, [*going, *staying], going[0].month)):
+        raise UsageError(
+            f"{going[0].month} is held for the case {hold.case}: {hold.reason}",
+            remedy="two persons have to lift it: mailwitness hold lift",
+        )
     numbers: list[np.ndarray] = []
     evidence: set[str] = set()
     values: set[str] = set()
@@ -54,7 +62,6 @@ def what_goes(trail: Trail, going: Sequence[DataFile], staying: Iterable[DataFil
         numbers.append(batch.column("seq").to_numpy())
         evidence.update(batch.column("evidence_sha256").drop_null().unique().to_pylist())
         values.update(_values(batch.column("entry")))
-    staying = list(staying)
     if evidence:
         for batch in _batches(trail, staying, ["evidence_sha256"]):
             evidence.difference_update(batch.column("evidence_sha256").drop_null().unique().to_pylist())

@@ -77,17 +77,18 @@ class Purged:
         return np.cumsum(steps[:size]) > 0
 
 
+def long_value(store: EvidenceStore, sha256: str) -> bytes:
+    """Return a long value of an entry. Raises EvidenceError where it is gone and ValueError where it was changed."""
+    with store.open(sha256) as file:
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError("a long value was changed")
+    return data
+
+
 def purge_leaf(seq: int, entry: bytes, store: EvidenceStore) -> PurgeLeaf:
     """Read a purge leaf. Raises ValueError, OSError or EvidenceError where it is none or its long values are gone."""
-
-    def load(sha256: str) -> bytes:
-        with store.open(sha256) as file:
-            data = file.read()
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise ValueError("a long value was changed")
-        return data
-
-    fields = resolve_blobs(orjson.loads(entry), load)
+    fields = resolve_blobs(orjson.loads(entry), lambda sha256: long_value(store, sha256))
     leaf = msgspec.convert({**fields, "seq": seq}, PurgeLeaf)
     leaf.check()
     return leaf
