@@ -17,8 +17,9 @@ from mailwitness.knowledge.directory_objects import directory_objects
 _SAFE = re.compile(
     rb"(?:[\x01-\x09\x0b\x0c\x0e-\x1f!-9;=-\x7f](?:[\x01-\x09\x0b\x0c\x0e-\x7f]*[\x01-\x09\x0b\x0c\x0e-\x1f!-\x7f])?)?"
 )
-_UNSAFE = re.compile(rb"[\x00\r\x80-\xff]|\n[^\n:]*: ?[ :<]| \n|\n[^\n:]*:$")
-"""What no line of a record may hold that stands there as it is."""
+_UNSAFE = re.compile(rb"[\x00\r\x80-\xff]| \n")
+"""What no line of a record may hold that stands there as it is, beside how its value begins."""
+_BEGINNINGS = (b" ", b":", b"<")
 _FLUSH = 1 << 20
 _ORDERED = "objectClass"
 
@@ -44,11 +45,11 @@ class EvidenceFile:
             if name in _BINARY:
                 binary += [_encoded(name.encode(), value) for value in found]
             elif len(found) == 1:
-                plain.append(b"%b: %b" % (name.encode("ascii", "replace"), found[0]))
+                plain.append(_line(name.encode("ascii", "replace"), found[0]))
             else:
                 key = name.encode("ascii", "replace")
-                plain += [b"%b: %b" % (key, value) for value in (found if name == _ORDERED else sorted(found))]
-        first = b"dn: " + dn.encode("utf-8", "surrogatepass")
+                plain += [_line(key, value) for value in (found if name == _ORDERED else sorted(found))]
+        first = _line(b"dn", dn.encode("utf-8", "surrogatepass"))
         text = b"\n".join([first, *plain])
         if _UNSAFE.search(b"\n" + text + b"\n") or text.count(b"\n") != len(plain):
             text = b"\n".join(map(_checked, [first, *plain]))
@@ -83,6 +84,11 @@ class EvidenceFile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _line(name: bytes, value: bytes) -> bytes:
+    """Return a line whose value may begin so; whether the rest of it may stand there is looked at for all at once."""
+    return _encoded(name, value) if value[:1] in _BEGINNINGS else b"%b: %b" % (name, value)
 
 
 def _checked(line: bytes) -> bytes:
