@@ -9,6 +9,7 @@ import msgspec
 
 from mailwitness.analysis.filters import Filters
 from mailwitness.analysis.gaps import gaps
+from mailwitness.analysis.uncollected import Uncollected, uncollected
 from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
 
@@ -82,6 +83,7 @@ def coverage_of(engine: Engine, filters: Filters) -> Coverage:
         if _meets(filters, gap.after_at, gap.before_at)
     ]
     blind += [_loss(row) for row in _losses(engine, filters)]
+    blind += [_lack(one) for one in uncollected(engine) if _meets(filters, one.since, one.until)]
     return Coverage((*parts, *blind), uncovered=bool(blind) or not parts)
 
 
@@ -108,6 +110,10 @@ def _loss(row: dict[str, Any]) -> Part:
         since=at,
         until=row["occurred_until_at"] or at,
     )
+
+
+def _lack(one: Uncollected) -> Part:
+    return Part(verdict="absent", what=one.sentence(), since=one.since, until=one.until)
 
 
 def _meets(filters: Filters, first: datetime | None, last: datetime | None) -> bool:
