@@ -237,3 +237,11 @@ def test_what_cannot_be_played_is_refused(tmp_path):
         simulate(tmp_path, 1, mailboxes=3)
     with pytest.raises(UsageError, match="alone takes"):
         simulate(tmp_path, 1, generation="2019", max_records=50)
+
+
+def test_no_sid_is_given_twice_however_many_mailboxes(tmp_path):
+    simulate(tmp_path / "large", seed=1, mailboxes=600, days=1, generation="2007", max_records=4_000)
+    ldif = (tmp_path / "large" / "2007" / "directory.ldif").read_text(encoding="utf-8")
+    sids = [line for line in ldif.splitlines() if line.startswith("objectSid")]
+    assert len(sids) > 600
+    assert len(sids) == len(set(sids))

@@ -128,9 +128,10 @@ def organisation(plan: OrganisationPlan) -> Organisation:
     accounts: dict[str, Account] = {}
     for rid, person in enumerate(plan.people, 1104):
         accounts[person.name] = build.person(person, rid)
-    for rid, group in enumerate(plan.groups, 1604):
+    groups_from = max(1604, 1104 + len(plan.people))  # a large organisation must not give one SID twice
+    for rid, group in enumerate(plan.groups, groups_from):
         accounts[group.name] = build.group(group, group.rid or rid)
-    for rid, database in enumerate(plan.databases, 2004):
+    for rid, database in enumerate(plan.databases, max(2004, groups_from + len(plan.groups))):
         accounts[database] = build.database(database, rid)
     hosts: dict[str, Host] = {}
     for rid, server in enumerate(plan.servers, 1004):
