@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from mailwitness.descriptors.binary import write_binary
 from mailwitness.descriptors.sddl import parse_sddl
@@ -14,9 +16,11 @@ from mailwitness.directory.model import Snapshot
 from mailwitness.directory.rows import Rows
 from mailwitness.directory.snapshot import SnapshotReader
 from mailwitness.directory.store import load_observations, record_file
+from mailwitness.faces.cli import app
 from mailwitness.knowledge.guids import guids
 from mailwitness.readiness.audit_entries import Entries
-from mailwitness.readiness.sacl_state import sacl_sha256, sacl_states
+from mailwitness.readiness.sacl_readings import SaclReadings
+from mailwitness.readiness.sacl_state import groups_of, sacl_sha256, sacl_states
 
 AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 USER = "CN=Ada,OU=People,DC=example,DC=test"
@@ -159,6 +163,39 @@ def test_the_state_is_of_the_time_asked_for(seen):
     before = one(seen(entry("domain", CONTAINER), entry("user", ALL), at=AT + timedelta(days=1)))
     assert later.records("success") == "recorded"
     assert before.records("success") == "not recorded"
+
+
+def test_an_object_without_audit_entries_lacks_them_in_coverage_too(seen, trail):
+    seen(entry("domain", CONTAINER), entry("user", ""))
+    readings = SaclReadings(load_observations(trail.trail.path))
+    points = list(readings.points(USER.casefold(), "success", (), datetime(2026, 1, 1, tzinfo=UTC)))
+    assert [point.word for point in points] == ["absent"]
+
+
+def test_mailboxes_that_lack_the_same_are_told_together(seen):
+    states = seen(
+        entry("domain", CONTAINER),
+        entry("user", "S:PAI(AU;SAFA;WO;;;WD)"),
+        entry("user", "S:PAI(AU;SAFA;WO;;;WD)").replace("CN=Ada", "CN=Bob"),
+        entry("user", ALL).replace("CN=Ada", "CN=Cid"),
+    )
+    (group,) = groups_of(states)
+    assert (group.mailboxes, group.because) == (2, ("SACL_PROTECTED",))
+    assert group.examples == (USER, USER.replace("Ada", "Bob"))
+    assert group.lacking.failure == group.lacking.success
+    assert "WriteDacl" in group.sentence()
+    assert "setup-kit --apply-sacl" in group.sentence()
+
+
+def test_the_verb_says_which_mailboxes_lack_what(seen, trail):
+    seen(entry("domain", CONTAINER), entry("user", "S:(AU;SA;WD;;;WD)", "sAMAccountName: ada"))
+    command = ["coverage", "--trail", str(trail.trail.path), "--format", "json"]
+    for asked in ([], ["--mailbox", "ada"]):
+        (group,) = json.loads(CliRunner().invoke(app, [*command, *asked]).stdout)["audit_entries"]
+        assert group["examples"] == [USER]
+        assert "WriteDacl" in group["lacking"]["failure"]
+        assert "WriteDacl" not in group["lacking"]["success"]
+    assert json.loads(CliRunner().invoke(app, [*command, "--mailbox", "bob"]).stdout)["audit_entries"] == []
 
 
 def test_equal_sacls_have_one_hash_whatever_else_differs():

@@ -25,6 +25,7 @@ from mailwitness.faces.options import (
 from mailwitness.faces.output import Answer, Format, plain, write
 from mailwitness.knowledge.audit_settings import QUESTIONS, Question
 from mailwitness.readiness.gather import gather
+from mailwitness.readiness.sacl_state import Group, SaclState, groups_of, sacl_states
 from mailwitness.readiness.state import State
 from mailwitness.readiness.survey import Survey, survey
 from mailwitness.readiness.verdict import Asked, score
@@ -65,6 +66,9 @@ def coverage(
         known = with_names(engine, observations, Filters(mailbox=mailbox)).known_mailbox
         surveyed = survey(engine, observations, files, asked, mailbox, known)
     answer = _answer(surveyed, files, reader)
+    if question in (None, "changes", "refusals"):
+        wanted = None if mailbox is None else known.spellings if known else frozenset({mailbox.casefold()})
+        _add_entries(answer, groups_of(_named(sacl_states(observations, asked.until), wanted)))
     if mailbox is not None and not surveyed.is_named:
         answer.notes.append(f"No record in this trail names {mailbox}: nothing is proven for it.")
     write(answer, form)
@@ -112,12 +116,20 @@ def _answer(surveyed: Survey, files: State, reader: TrailReader) -> Answer:
     notes += [
         f"{check}: not seen is {verdict.lost}. Fix: {verdict.fix}." for (check, _), verdict in open_checks.items()
     ]
+    notes += [f"{log.computer}: {log.why}. Fix: {log.fix}." for log in surveyed.logs if log.fix]
+    notes += [
+        f"Clocks: {each.controller} is {each.seconds:+.1f} s from {each.server} ({each.acts} acts)."
+        for each in surveyed.clocks
+        if each.is_noticed
+    ]
     notes += [f"Problem: {p.where}: expected {p.expected}, found {p.found}" for p in files.problems]
     more = {
         "score": score(found) if scores.score is None else scores.score,
         "score_by_host": score(found),
         "questions": dict(scores.questions),
         "mailboxes": [plain(each) for each in scores.mailboxes],
+        "clocks": [plain(each) for each in surveyed.clocks],
+        "logs": [plain(each) for each in surveyed.logs],
         "problems": [plain(problem) for problem in files.problems],
     }
     return Answer(
@@ -128,6 +140,20 @@ def _answer(surveyed: Survey, files: State, reader: TrailReader) -> Answer:
         notes=notes,
         more=more,
     )
+
+
+def _named(states: list[SaclState], wanted: frozenset[str] | None) -> list[SaclState]:
+    if wanted is None:
+        return states
+    return [
+        s for s in states if not wanted.isdisjoint(each.casefold() for each in (s.dn, s.object_guid, s.sid) if each)
+    ]
+
+
+def _add_entries(answer: Answer, groups: list[Group]) -> None:
+    """Say which mailboxes' audit entries lack what, as the directory last showed them."""
+    answer.notes += [group.sentence() for group in groups[:LISTED]]
+    answer.more["audit_entries"] = [plain(group) for group in groups]
 
 
 LISTED = 10

@@ -39,10 +39,16 @@ class SaclReadings:
 
     @cached_property
     def of_objects(self) -> dict[str, list[tuple[datetime, str]]]:
-        """The descriptors of each object by its GUID (without one by its DN), in order of time."""
+        """The descriptors of each object by its GUID (without one by its DN), in order of time.
+
+        One without a SACL counts where its reader was shown those of others: then it has none, and records nothing.
+        """
         found: dict[str, list[tuple[datetime, str]]] = {}
-        for each in self._observations.descriptors if self._observations is not None else ():
-            if each.attribute == OBJECT_DESCRIPTOR and each.has_sacl and each.sha256 is not None:
+        descriptors = self._observations.descriptors if self._observations is not None else []
+        readers = {each.evidence_sha256 for each in descriptors if each.has_sacl}
+        for each in descriptors:
+            is_shown = each.has_sacl or each.evidence_sha256 in readers
+            if each.attribute == OBJECT_DESCRIPTOR and is_shown and each.sha256 is not None:
                 key = each.object_guid or each.dn.casefold()
                 found.setdefault(key, []).append((each.observed_at, each.sha256))
         for readings in found.values():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -30,6 +30,7 @@ _SEARCH_FLAGS = "searchFlags"
 _PROTECTED_ACCOUNT = "adminCount"
 Word = Literal["recorded", "not recorded", "unknown"]
 Outcome = Literal["success", "failure"]
+_NAMED, _EXAMPLES = 3, 10
 _BITS: dict[Outcome, int] = {"success": SUCCESS, "failure": FAILURE}
 
 
@@ -95,6 +96,56 @@ class SaclState(msgspec.Struct, frozen=True, kw_only=True):
 def sacl_states(observations: Observations, at: datetime | None = None) -> list[SaclState]:
     """Return the state of every object with a mailbox, as last seen at or before `at` (None: as last seen)."""
     return list(_States(observations, at).states())
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Mailboxes whose objects lack the same, for the same reasons. `lacking` None: their SACLs were not read."""
+
+    mailboxes: int
+    examples: tuple[str, ...]
+    lacking: Lacking | None
+    above: tuple[str, ...]
+    never_audited: tuple[str, ...]
+    because: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """Return what a person is told of them."""
+        who = f"{self.mailboxes} mailboxes" if self.mailboxes > 1 else self.examples[0]
+        if self.lacking is None:
+            return f"{who}: audit entries were not read (use an account that may manage the security log)."
+        said = [f"{name} of {_counted(found)}" for name in _BITS if (found := self.lacking.of(name))]
+        parts = [f"audit entries lack {' and '.join(said)}"] if said else []
+        parts += [f"changes of {_counted(self.above)}, above, are not recorded"] if self.above else []
+        parts += [f"the schema keeps {', '.join(self.never_audited)} out of events"] if self.never_audited else []
+        explained = f" ({', '.join(self.because)})" if self.because else ""
+        return f"{who}{explained}: {'; '.join(parts)}. Fix: mailwitness setup-kit --apply-sacl."
+
+
+def _counted(names: tuple[str, ...]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def groups_of(states: Iterable[SaclState]) -> list[Group]:
+    """Return those that do not record everything that is asked, alike together, the most first."""
+    alike: dict[tuple[Any, ...], list[str]] = {}
+    for state in states:
+        if state.records("success") != "recorded" or state.records("failure") != "recorded":
+            alike.setdefault((state.lacking, state.above, state.never_audited, state.because), []).append(state.dn)
+    return sorted(
+        (
+            Group(
+                mailboxes=len(names),
+                examples=tuple(sorted(names)[:_EXAMPLES]),
+                lacking=lacking,
+                above=above,
+                never_audited=never_audited,
+                because=because,
+            )
+            for (lacking, above, never_audited, because), names in alike.items()
+        ),
+        key=lambda group: (-group.mailboxes, group.examples),
+    )
 
 
 class _States:
