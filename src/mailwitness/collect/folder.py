@@ -74,7 +74,7 @@ class FolderCollector:
             beaten_at = 0.0
             while not stop.is_set():
                 before = dict(self._counts)
-                has_taken = self.look()
+                has_taken = self._look()
                 if has_taken and self.on_counts is not None:
                     self.on_counts({name: count - before.get(name, 0) for name, count in self._counts.items()})
                 if time.monotonic() - beaten_at >= _BEAT_SECONDS:
@@ -116,9 +116,16 @@ class FolderCollector:
         return beats
 
     def _beat(self, beats: Heartbeats) -> None:
-        counts, self._counts = self._counts, {}
-        error, self._last_error = self._last_error, None
-        beats.beat(self.name, _now(), counts, error, data_at=self._data_at)
+        if beats.beat(self.name, _now(), self._counts, self._last_error, data_at=self._data_at):
+            self._counts, self._last_error = {}, None
+
+    def _look(self) -> bool:
+        """Look once; a full disk under the bookmarks is no reason to end."""
+        try:
+            return self.look()
+        except sqlite3.OperationalError as error:
+            self._last_error = f"bookmarks cannot be written: {error}"
+            return False
 
     def look(self) -> bool:
         """Look once at everything there is and take in what is new; return whether anything was."""

@@ -81,11 +81,28 @@ class Heartbeats:
         *,
         every: timedelta = EVERY,
         data_at: datetime | None = None,
-    ) -> None:
-        """Say that a part is alive.
+    ) -> bool:
+        """Say that a part is alive; return whether it could be written.
 
-        `counts` are added to its totals; `last_error` replaces the one before, None keeps it.
+        `counts` are added to its totals; `last_error` replaces the one before, None keeps it. False, and nothing is
+        kept: the disk is full, or another part holds the database. A collector goes on and says it again with the
+        next beat.
         """
+        try:
+            self._beat(name, at, counts, last_error, every, data_at)
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+    def _beat(
+        self,
+        name: str,
+        at: datetime,
+        counts: Mapping[str, int],
+        last_error: str | None,
+        every: timedelta,
+        data_at: datetime | None,
+    ) -> None:
         with transaction(self._connection):
             row = self._connection.execute("SELECT counts FROM heartbeats_parts WHERE name = ?", (name,)).fetchone()
             totals: dict[str, int] = {} if row is None else msgspec.json.decode(row["counts"], type=dict[str, int])

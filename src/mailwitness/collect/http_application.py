@@ -40,11 +40,14 @@ class Intake:
         self._last_error: str | None = None
         self._data_at: datetime | None = None
 
-    def take_counts(self) -> tuple[dict[str, int], str | None, datetime | None]:
-        """Return what was counted since the last time: counts, the last error, when data came last."""
-        taken = self._counts, self._last_error, self._data_at
-        self._counts, self._last_error, self._data_at = {}, None, None
-        return taken
+    def tell(self, beat: Callable[[dict[str, int], str | None, datetime | None], bool]) -> None:
+        """Give `beat` the counts, the last error and when data came last; what it has taken is told once."""
+        counts, self._counts = self._counts, {}
+        if beat(counts, self._last_error, self._data_at):
+            self._last_error = None
+            return
+        for name, number in counts.items():
+            self.count(name, number)
 
     def count(self, name: str, number: int = 1) -> None:
         """Count something for the heartbeat."""

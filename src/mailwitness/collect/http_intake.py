@@ -95,8 +95,7 @@ class HttpIntake:
             await client.close()
 
     def _beat(self, beats: Heartbeats, intake: Intake) -> None:
-        counts, last_error, data_at = intake.take_counts()
-        beats.beat(self.name, _now(), counts, last_error, data_at=data_at)
+        intake.tell(lambda counts, error, data_at: beats.beat(self.name, _now(), counts, error, data_at=data_at))
 
     def _configuration(self, intake: Intake) -> uvicorn.Config:
         given = self._settings
