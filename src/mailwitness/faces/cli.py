@@ -19,6 +19,7 @@ from mailwitness.faces import (
     verbs_questions,
     verbs_reach,
     verbs_retention,
+    verbs_safekeeping,
     verbs_service,
     verbs_trail,
     verbs_watch,
@@ -47,6 +48,7 @@ for module in (
     verbs_console,
     verbs_service,
     verbs_retention,
+    verbs_safekeeping,
 ):
     module.add_to(app)
 
