@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -38,6 +39,9 @@ from mailwitness.collect.wire import (
 )
 from mailwitness.errors import MailwitnessError
 from mailwitness.intake.workers import COMMAND
+from mailwitness.trail.writer import Writer
+
+T = TypeVar("T")
 
 WAITING_BYTES = 128 << 20
 """Bytes of requests that are in memory at once; beyond them the writer is busy. One request is always taken."""
@@ -96,6 +100,10 @@ class WriterProcess:
         self._commits.close()
         self._arrivals.close()
         self._holder.close()
+
+    def tend(self, work: Callable[[Writer], T]) -> T:
+        """Let `work` use the trail's writer alone, for what a service sees to by itself; raises WriterFailing."""
+        return self._holder.run(self._holder.session().writer, work)
 
     def status(self) -> Status:
         """Return how the writer is."""

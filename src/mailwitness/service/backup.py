@@ -153,7 +153,7 @@ def _copy_file(source: Path, target: Path, *, again: bool = True) -> None:
     make_directory(target.parent)
     making = target.with_name(target.name + TEMPORARY)
     shutil.copyfile(source, making)
-    shutil.copymode(source, making)
+    shutil.copystat(source, making)  # when a file was written tells retention how old it is
     sync_file(making)
     making.replace(target)
     sync_directory(target.parent)

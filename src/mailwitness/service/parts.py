@@ -15,9 +15,10 @@ from mailwitness.alerts.dispatch import Dispatcher
 from mailwitness.collect.heartbeats import Heartbeats
 from mailwitness.collect.interface import Collector
 from mailwitness.collect.writer_client import WriterClient
-from mailwitness.collect.writer_process import serve_writer, writer_socket
+from mailwitness.collect.writer_process import WriterProcess, acts_socket, writer_socket
 from mailwitness.errors import MailwitnessError, UsageError
 from mailwitness.service.config import collector_module
+from mailwitness.service.retention import EVERY_SECONDS, retain
 from mailwitness.service.settings import Collection, ServiceConfig
 from mailwitness.state.database import open_state
 
@@ -53,14 +54,26 @@ def stop_on_signal() -> threading.Event:
 def run_writer(config: ServiceConfig, stop: threading.Event, log: FilteringBoundLogger) -> None:
     """Be the writer."""
     folders = [path for one in config.collections if (path := _folder(one)) is not None]
-    serve_writer(
-        config.service.trail,
-        config.service.key,
-        folders=folders,
-        readers=config.service.readers,
-        stop=stop,
-        ready=lambda: log.info("writer_ready"),
-    )
+    trail, service = config.service.trail, config.service
+    writer = WriterProcess(trail, service.key, folders=folders, readers=service.readers)
+    try:
+        writer.listen(writer_socket(trail))
+        writer.listen(acts_socket(trail), acts_only=True)
+        log.info("writer_ready")
+        while not stop.is_set():
+            _retain(writer, config.retention.months, log)
+            stop.wait(EVERY_SECONDS)
+    finally:
+        writer.stop()
+
+
+def _retain(writer: WriterProcess, months: int | None, log: FilteringBoundLogger) -> None:
+    if months is None:
+        return
+    try:
+        writer.tend(lambda own: retain(own, months, datetime.now(UTC), log.info))
+    except MailwitnessError as error:  # a full disk, say: the next hour tries again
+        log.warning("retention_failed", error=str(error))
 
 
 def _folder(one: Collection) -> Path | None:
