@@ -178,3 +178,36 @@ def test_an_empty_stretch_and_an_empty_trail_find_nothing():
     corpus = load_rules()
     assert found(corpus, []) == []
     assert found(corpus, [resets(1, 0)], since=5, until=5) == []
+
+
+def in_the_cloud(number: int, days: float, **fields) -> dict:
+    about = {"source": "unified_audit", "channel": None, "computer": None, "mailbox_ref": "anna@fabrik.example"}
+    about |= {"mailbox_ref_form": "smtp", "seq": number, "event_id": f"{number:064x}", "entry": b"{}"}
+    return row(days * 86_400, **(about | fields))
+
+
+def opened(number: int, days: float) -> dict:
+    told = {"kind": "access", "action": "item_read", "scope": "mailbox", "strength": "read", "logon_type": "delegate"}
+    return in_the_cloud(number, days, actor_name="bruno@fabrik.example", **told)
+
+
+def test_a_right_in_use_is_not_first_used_by_each_new_access():
+    right = in_the_cloud(
+        1,
+        0,
+        kind="permission",
+        action="granted",
+        rights=["FullAccess"],
+        scope="mailbox",
+        trustee_name="bruno@fabrik.example",
+        actor_name="olga@fabrik.example",
+    )
+    corpus = load_rules().only({"late_first_access"})
+    assert len(found(corpus, [right, opened(2, 40)], since=2)) == 1
+    assert found(corpus, [right, opened(2, 2), opened(3, 40)], since=3) == []
+
+
+def test_a_long_history_is_explained_piece_by_piece():
+    corpus = load_rules().only({"unexplained_access"})
+    rows = [opened(number, 3 * number) for number in range(1, 15)]
+    assert {finding.occurred_at for finding in found(corpus, rows)} == {each["occurred_at"] for each in rows}

@@ -28,8 +28,20 @@ from mailwitness.engine.interface import Engine
 from mailwitness.engine.query import load_query
 from mailwitness.rules.derived import SQL, moved, placed_table
 from mailwitness.rules.tables import DERIVED
+from mailwitness.trail.schema import INSTANT
 
 Row = dict[str, Any]
+SLICE = timedelta(days=7)
+"""How long a stretch of accesses is explained at a time."""
+_USES = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("actor_name", pa.string()),
+        ("mailbox_ref", pa.string()),
+        ("began_at", INSTANT),
+        ("used_at", INSTANT),
+    ]
+)
 Placed = tuple[Row, list[str]]
 
 
@@ -41,21 +53,50 @@ def window_table(
     A right that is taken away now makes a window of accesses of the day before: so far back they are explained anew.
     `changed`, the table of the changes, tells of memberships: who entered a group that opens mailboxes.
     """
-    first_at, last_at = span
     standing = rights_over_time(engine, observations)
-    asked = Filters(since=moved(first_at, -HIT_AND_RUN), until=moved(last_at, timedelta(seconds=1)))
-    explanations, _hidden = explain(engine, standing, asked)
     explainer = Explainer(standing)
-    windows = [
-        *hit_and_run(explanations),
-        *late_first_access(explanations),
-        *audit_off(engine, explanations, explainer),
-        *reset_then_owner(engine, explainer),
-    ]
-    rows = [*map(_of_window, windows), *_unexplained(explanations)]
+    rows: list[Placed] = []
+    for first_at, last_at in _slices(*span):
+        asked = Filters(since=moved(first_at, -HIT_AND_RUN), until=moved(last_at, timedelta(microseconds=1)))
+        explanations, _hidden = explain(engine, standing, asked)
+        windows = [*hit_and_run(explanations), *audit_off(engine, explanations, explainer)]
+        windows += _first_uses(engine, late_first_access(explanations))
+        rows += [*map(_of_window, windows), *_unexplained(explanations)]
+    rows += map(_of_window, reset_then_owner(engine, explainer))
     if changed is not None:
         rows += _memberships(standing, changed.to_pylist())
     return placed_table(engine, "windows", rows)
+
+
+def _slices(first_at: datetime, last_at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the span in stretches of a week that begin at midnight: so much is explained, and in memory, at a time."""
+    start = first_at
+    while True:
+        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        end = min(moved(midnight, SLICE), last_at)
+        yield start, end
+        if end >= last_at:
+            return
+        start = end
+
+
+def _first_uses(engine: Engine, windows: list[Window]) -> list[Window]:
+    """Return the windows whose right was truly not used before the first use in the stretch at hand."""
+    if not windows:
+        return []
+    told = [
+        {
+            "number": number,
+            "actor_name": window.account,
+            "mailbox_ref": window.mailbox,
+            "began_at": window.began.at,
+            "used_at": window.first_access_at,
+        }
+        for number, window in enumerate(windows)
+    ]
+    engine.register("rule_first_uses", pa.Table.from_pylist(told, schema=_USES))
+    before = {row["number"] for row in engine.rows(load_query(SQL, "used_before"))}
+    return [window for number, window in enumerate(windows) if number not in before]
 
 
 def _of_window(window: Window) -> Placed:
