@@ -123,6 +123,8 @@ def test_what_is_no_request_is_refused_and_costs_nobody_else(serving):
 def test_an_unknown_format_and_a_naive_time_are_said(serving):
     receipt = serving.client.submit(batch(b"\x00\x01nothing\n", format=None))
     assert [problem.code for problem in receipt.listed] == ["unknown_format"]
+    with pytest.raises(NotTaken, match="no format"):
+        serving.client.submit(batch(b"{}\n", format="event_xml"))
     with pytest.raises(NotTaken):
         serving.client.submit(batch(b"{}\n", received_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - what is refused
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from mailwitness import formats
 from mailwitness.collect import spool
 from mailwitness.collect.interface import Act, Batch, Deposit, Notice, NotTaken, Observation, Receipt, WriterFailing
 from mailwitness.collect.trail_holder import Session, TrailHolder
@@ -35,6 +36,7 @@ from mailwitness.trail.evidence import EvidenceStore, Taken
 KNOWN = 65_536
 """Deliveries remembered by their hash: the same again, with nothing new in it, makes no new custody leaf."""
 NAME_LENGTH = 500
+_FORMATS = frozenset(module.NAME for module in formats.discover())
 LISTED = 200
 """Problems told one by one in a receipt."""
 
@@ -108,6 +110,8 @@ class Arrivals:
         return Took(Receipt(), session)
 
     def _batch(self, batch: Batch, session: Session) -> Receipt:
+        if batch.format is not None and batch.format not in _FORMATS:
+            raise NotTaken(f"no format is called {batch.format[:40]!r}", where=_name(batch.name))
         taken = self._store.take_bytes(batch.data)
         file = FileReport(evidence=_name(batch.name), sha256=taken.sha256, size=taken.size)
         prepared = Prepared(file=file, reads=[], copy=taken.path)
