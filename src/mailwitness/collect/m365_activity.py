@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlencode
 
 import msgspec
 
-from mailwitness.collect.interface import Batch, Notice
+from mailwitness.collect.interface import Batch, Notice, Receipt
 from mailwitness.collect.m365_service import Answer, RefusedError, Service, StoppedError, UnavailableError
 from mailwitness.collect.m365_settings import Settings
 from mailwitness.collect.m365_state import Feed, M365State
@@ -26,6 +27,8 @@ from mailwitness.knowledge.m365_clouds import m365
 
 RELIST_EVERY = timedelta(hours=1)
 SUBSCRIPTIONS_EVERY = timedelta(hours=1)
+FETCHES = 4
+"""Blobs fetched at a time."""
 _MARGIN = timedelta(minutes=10)
 """Content this close to the end of its seven days may be gone before it is fetched."""
 _PAGES = 10_000
@@ -53,6 +56,15 @@ class Tally(msgspec.Struct):
     failed: int = 0
     last_error: str | None = None
     data_at: datetime | None = None
+
+    def take(self, receipt: Receipt) -> None:
+        """Add what became of one blob or page."""
+        self.blobs += 1
+        self.records += receipt.seen
+        self.recorded += receipt.recorded
+        self.duplicates += receipt.duplicates
+        self.problems += receipt.problems
+        self.data_at = datetime.now(UTC)
 
     def counts(self) -> dict[str, int]:
         """Return the counts of the look, for a heartbeat."""
@@ -199,13 +211,17 @@ class ActivityFeed:
     def _window(self, content: str, start: datetime, end: datetime, tally: Tally) -> bool:
         """Take in the blobs of a window; return whether all of them are durable or known to be gone."""
         is_whole = True
-        for blob in self._listed(content, start, end):
-            if not self._state.has_blob(blob.content_id):
-                is_whole = self._take(content, blob, tally) and is_whole
+        for page in self._listed(content, start, end):
+            new = [blob for blob in page if not self._state.has_blob(blob.content_id)]
+            if not new:
+                continue
+            with ThreadPoolExecutor(FETCHES) as pool:  # several at a time: they share the trail's commits
+                for blob, outcome in zip(new, pool.map(lambda blob: self._fetched(content, blob), new), strict=True):
+                    is_whole = self._noted(content, blob, outcome, tally) and is_whole
         return is_whole
 
-    def _listed(self, content: str, start: datetime, end: datetime) -> Iterator[Blob]:
-        """Yield what the service lists, page by page. A page is read as a whole before its blobs are fetched."""
+    def _listed(self, content: str, start: datetime, end: datetime) -> Iterator[list[Blob]]:
+        """Yield what the service lists, page by page."""
         times = {"startTime": _second(start), "endTime": _second(end)}
         url: str | None = self._url("subscriptions/content", contentType=content, **times)
         seen: set[str] = set()
@@ -214,7 +230,7 @@ class ActivityFeed:
                 raise UnavailableError("the list of content does not come to an end", where=content)
             seen.add(url)
             answer = self._service.get(url)
-            yield from self._blobs(answer, content)
+            yield list(self._blobs(answer, content))
             url = answer.next_page
 
     def _blobs(self, answer: Answer, content: str) -> Iterator[Blob]:
@@ -226,29 +242,31 @@ class ActivityFeed:
                 raise UnavailableError(f"an entry of the list that cannot be read: {str(said)[:200]}", where=content)
             yield blob
 
-    def _take(self, content: str, blob: Blob, tally: Tally) -> bool:
+    def _fetched(self, content: str, blob: Blob) -> Receipt | RefusedError | UnavailableError:
+        """Fetch a blob and have it durable, in any thread; what was in the way of that is returned."""
         try:
             answer = self._service.get(blob.uri)
-        except UnavailableError as error:
-            tally.failed += 1
-            tally.last_error = f"{content}: {error}"
-            return False
-        except RefusedError as error:
-            return self._refused(content, blob, error, tally)
+        except (UnavailableError, RefusedError) as error:
+            return error
         if not isinstance(answer.value, list):
-            tally.failed += 1
-            tally.last_error = f"{content}: a blob that is no list of records: {blob.content_id[:100]}"
-            return False
+            return UnavailableError("a blob that is no list of records", where=blob.content_id[:200])
         receipt = self._writer.submit_patiently(self._batch(content, blob, answer.body), self._stop)
         if receipt is None:
             raise StoppedError
+        return receipt
+
+    def _noted(
+        self, content: str, blob: Blob, outcome: Receipt | RefusedError | UnavailableError, tally: Tally
+    ) -> bool:
+        """Note what became of a blob; return whether it need not be asked for again."""
+        if isinstance(outcome, RefusedError):
+            return self._refused(content, blob, outcome, tally)
+        if isinstance(outcome, UnavailableError):
+            tally.failed += 1
+            tally.last_error = f"{content}: {outcome}"
+            return False
         self._state.keep_blob(blob.content_id, blob.expires_at)
-        tally.blobs += 1
-        tally.records += receipt.seen
-        tally.recorded += receipt.recorded
-        tally.duplicates += receipt.duplicates
-        tally.problems += receipt.problems
-        tally.data_at = datetime.now(UTC)
+        tally.take(outcome)
         return True
 
     def _refused(self, content: str, blob: Blob, error: RefusedError, tally: Tally) -> bool:

@@ -158,12 +158,7 @@ class GraphQueries:
         receipt = self._writer.submit_patiently(batch, self._stop)
         if receipt is None:
             raise StoppedError
-        tally.blobs += 1
-        tally.records += receipt.seen
-        tally.recorded += receipt.recorded
-        tally.duplicates += receipt.duplicates
-        tally.problems += receipt.problems
-        tally.data_at = datetime.now(UTC)
+        tally.take(receipt)
 
     def _lost(self, stretch: Range, found: str, tally: Tally) -> None:
         tally.lost += 1
