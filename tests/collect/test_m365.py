@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from datetime import timedelta
 
 import httpx
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -14,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.collect.m365_server import CLIENT, SECRET, TENANT, M365Server, records
 from tests.collect.serving import serving_writer, statements
+from tests.collect.test_syslog_intake import events, until
 
 from mailwitness.collect.heartbeats import Heartbeats
 from mailwitness.collect.interface import Receipt
@@ -444,6 +448,36 @@ def test_records_that_come_twice_and_by_both_ways_stand_once(lab, tmp_path):
         assert sum(tally.duplicates for tally in tallies) == 20
         assert sum(tally.recorded + tally.problems for tally in tallies) == 0
         assert [said["what"] for said in statements(serving.trail) if said.get("act") == "collection"] == ["began"]
+
+
+COLLECTOR = """
+import sys, threading
+from pathlib import Path
+import msgspec
+from mailwitness.collect.m365 import make, settings
+from mailwitness.collect.writer_client import WriterClient
+from mailwitness.collect.writer_process import writer_socket
+trail = Path(sys.argv[1])
+given = msgspec.json.decode(sys.argv[2], type=settings, dec_hook=lambda wanted, value: Path(value))
+make(given, WriterClient(writer_socket(trail)), trail).run(threading.Event())
+"""
+
+
+def test_a_collector_that_is_killed_again_and_again_brings_everything_once(lab, tmp_path):
+    for number in range(40):
+        lab.server.add(EXCHANGE, f"b{number}", number * HOUR, records(5, lab.server.now, start=5 * number))
+    settings = msgspec.json.encode(lab.settings(interval_seconds=1), enc_hook=str)
+    with serving_writer(tmp_path) as serving:
+        command = [sys.executable, "-c", COLLECTOR, str(serving.trail), settings]
+        for fetched in (3, 11, 24, 25, 38):
+            with subprocess.Popen(command) as process:
+                until(lambda count=fetched: len(lab.server.asked("/audit/")) >= count, 60)
+                process.kill()
+        with subprocess.Popen(command) as process:
+            until(lambda: len(events(serving.trail)) == 200, 60)
+            process.terminate()
+        assert len(events(serving.trail)) == 200
+    assert len(lab.server.asked("/audit/")) < 40 + 6 * 5
 
 
 def query(lab, **changed):
