@@ -71,23 +71,25 @@ class EventIndex:
         self._connection.close()
 
     def take_in(self, reader: TrailReader) -> int:
-        """Take in every leaf under `reader`'s checkpoint that is not in yet; return how many leaves it covers now.
+        """Take in every event under `reader`'s checkpoint that is not in yet; return how many there were.
 
         An index that is of another log, of another format, or ahead of the trail (an older copy was put in place) is
-        emptied first.
+        emptied first; so is one that holds what was purged since.
         """
+        added = 0
         with self._taking:
             connection = self._connection.cursor()
             try:
+                open_views(connection, reader)
                 since = self._covered(connection, reader)
-                if since is None:
+                if since is None or self._purged(connection, since):
                     self._empty(connection)
                     since = 0
                 if since < reader.size:
-                    self._append(connection, reader, since)
+                    added = self._append(connection, reader, since)
             finally:
                 connection.close()
-        return reader.size
+        return added
 
     @property
     def size(self) -> int:
@@ -144,8 +146,13 @@ class EventIndex:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute(_sql("index_tables"))
 
-    def _append(self, connection: duckdb.DuckDBPyConnection, reader: TrailReader, since: int) -> None:
-        open_views(connection, reader)
+    def _purged(self, connection: duckdb.DuckDBPyConnection, since: int) -> bool:
+        sql = "SELECT count(*) FROM leaves WHERE leaf_kind = 'purge' AND seq >= ?"
+        row = connection.execute(sql, [since]).fetchone()
+        return row is not None and row[0] > 0
+
+    def _append(self, connection: duckdb.DuckDBPyConnection, reader: TrailReader, since: int) -> int:
+        before = self._events(connection)
         columns = ",\n  ".join(f"n_{name}.name_id AS {name}" for name in NAMED)
         joins = "\n".join(f"LEFT JOIN names AS n_{name} ON n_{name}.text = e.{name}" for name in NAMED)
         new = "\nUNION\n".join(f"SELECT {name} AS text FROM fresh WHERE {name} IS NOT NULL" for name in NAMED)  # noqa: S608 - our own
@@ -171,6 +178,11 @@ class EventIndex:
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+        return self._events(connection) - before
+
+    def _events(self, connection: duckdb.DuckDBPyConnection) -> int:
+        row = connection.execute("SELECT count(*) FROM entries").fetchone()
+        return int(row[0]) if row else 0
 
 
 def _sql(name: str) -> str:

@@ -28,13 +28,19 @@ FLAGS = (
 
 
 @pytest.fixture(scope="session")
-def demo_trail(tmp_path_factory) -> Path:
-    """Return the trail that `mailwitness demo` makes. Tests only read it."""
+def demo_folder(tmp_path_factory) -> Path:
+    """Return a folder with the evidence, the trail and the keys that `mailwitness demo` makes. Tests only read it."""
     folder = tmp_path_factory.mktemp("demo")
     write_demo(folder / "evidence")
     made = create_trail(folder / "trail", organization="demo", key_dir=folder / "keys")
     import_paths(folder / "trail", [folder / "evidence"], key_path=made.key_path)
-    return folder / "trail"
+    return folder
+
+
+@pytest.fixture
+def demo_trail(demo_folder, tmp_path) -> Path:
+    """Return a copy of the demo's trail."""
+    return Path(shutil.copytree(demo_folder / "trail", tmp_path / "trail"))
 
 
 @contextlib.contextmanager
@@ -55,10 +61,10 @@ def running(app) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def console(demo_trail, tmp_path_factory) -> Iterator[str]:
+def console(demo_folder, tmp_path_factory) -> Iterator[str]:
     """Return the address of the demo's console."""
     copy = tmp_path_factory.mktemp("served") / "trail"
-    shutil.copytree(demo_trail, copy)
+    shutil.copytree(demo_folder / "trail", copy)
     with running(application(copy)) as address:
         yield address
 

@@ -161,7 +161,7 @@ def test_every_payload_is_text_in_every_list(hostile):
 
 @pytest.mark.parametrize("step", range(3))
 def test_every_payload_is_text_on_the_page_of_its_thing(hostile, step):
-    for text in PAYLOADS[step::30]:
+    for text in PAYLOADS[step::60]:
         for page in ("mailbox", "account", "group", "search"):
             field = "q" if page == "search" else "name"
             seen(hostile, f"/{page}?{field}={quote(text)}")

@@ -72,11 +72,11 @@ def now_view(picture: Picture) -> NowView:
 
 def home_view(picture: Picture) -> HomeView:
     """Return the first page; the same for all who ask of one picture."""
-    known = picture.kept.get("home")
-    if isinstance(known, HomeView):
-        return known
-    view = picture.kept["home"] = _home_view(picture)
-    return view
+    kept = picture.worked_out.kept
+    known = kept.get("home")
+    if not isinstance(known, HomeView):
+        known = kept["home"] = _home_view(picture)
+    return msgspec.structs.replace(known, as_of=as_of(picture))
 
 
 def _home_view(picture: Picture) -> HomeView:

@@ -51,13 +51,19 @@ class People:
         """Changes by whom they gave something or took it from."""
 
     def learn(self, references: Iterable[Mapping[str, Any]], changes: Iterable[Change]) -> None:
-        """Learn which references of accesses mean whom, and which changes are about whom."""
+        """Learn which references of accesses mean whom, and which changes are about whom.
+
+        Who is known by what he did alone becomes a thing of that one name, so that he has a page.
+        """
         for row in references:
             form: Any = "typed" if row["form"] == "display_name" else row["form"]
             of = self._mailboxes if row["role"] == "mailbox" else self._actors
-            for thing in self.identities.resolve(row["reference"], form).things:
+            for thing in self.identities.meant(row["reference"], form).things:
                 of.setdefault(thing, []).append(row["reference"])
         for change in changes:
+            for name in (change.actor_sid or change.actor_name, change.trustee_sid or change.trustee_name):
+                if name:
+                    self.identities.meant(name)
             for thing in self.targets_of(change):
                 self.changes_on.setdefault(thing, []).append(change)
             if (actor := self.actor_of(change)) is not None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,23 +40,19 @@ from mailwitness.trail.reader import TrailReader, open_reader
 SQL = "mailwitness.analysis.sql"
 LATELY = timedelta(days=30)
 """Coverage is first told of so long before the latest record."""
+SHARE = 9
+"""A picture that takes long is not begun anew before so many times as long have passed."""
 ENGINES = 2
 """Engines kept open: one a core."""
 
 
-class Picture:
-    """Everything known of a trail at one size. Ask from any thread; `engine()` lends an engine for one question."""
+class WorkedOut:
+    """What follows from all events and the directory together: the same until an event or an observation comes."""
 
-    def __init__(self, reader: TrailReader, index: EventIndex, engines: list[Embedded]) -> None:
-        """Use `draw`."""
-        self.reader = reader
-        self.index = index
-        self.made_at = datetime.now(UTC)
-        self._engines: queue.LifoQueue[Embedded] = queue.LifoQueue()
-        self._all = engines
+    def __init__(self, reader: TrailReader, engine: Embedded) -> None:
+        """Work it out; on a large trail that takes a while."""
         self.lock = threading.RLock()
         """Held while the standing is asked: it keeps what it works out."""
-        engine = engines[0]
         self.standing: Standing = rights_over_time(engine, load_observations(reader.trail.path))
         self.explainer = Explainer(self.standing)
         self.changes, self.hidden_changes = changes(engine, Filters(noise=True))
@@ -64,11 +61,16 @@ class Picture:
         self.people = People(self.standing, self.explainer)
         self.people.learn(engine.rows(load_query(SQL, "bulk_references")), self.changes)
         self.tally: Tally = unexplained(engine, self.standing, Filters())
-        self.custody = engine.rows(load_query(SQL, "custody_entries"))
         self.hosts = engine.rows(load_query(SQL, "witnessed_hosts"))
+        now = datetime.now(UTC)
+        self.first_at = min((row["first_at"] for row in self.hosts), default=now)
+        self.last_at = max((row["last_at"] for row in self.hosts), default=now)
         self.verdict_window = Asked(since=max(self.first_at, self.last_at - LATELY), until=self.last_at)
         self.verdicts: list[Verdict] = verdicts(self.proof, State(), self.verdict_window)
-        self._prepare(engines)
+        pairs = engine.rows(load_query(SQL, "undeclared_pairs"))
+        self.own = pairs_of((p["actor_name"], p["mailbox_ref"]) for p in pairs if self.people.is_own(p))
+        """Account and mailbox where both are one thing's and the record does not say whether as its owner."""
+        self.keys = keys_of(self.people.mailbox_references())
         self.by_change = {change.change_id: change for change in self.changes}
         self.by_witness = {w.event_id: change for change in self.changes for w in change.witnesses}
         self.change_texts = {change.change_id: _text_of(change) for change in self.changes}
@@ -76,30 +78,36 @@ class Picture:
         self.kept: dict[str, Any] = {}
         """Views that are the same for everybody, by name (the home page's)."""
 
-    def _prepare(self, engines: list[Embedded]) -> None:
-        """Make known to each engine what mailbox_accesses needs: keys, and who has which mailbox as his own."""
-        pairs = engines[0].rows(load_query(SQL, "undeclared_pairs"))
-        keys = keys_of(self.people.mailbox_references())
-        self.own = pairs_of((p["actor_name"], p["mailbox_ref"]) for p in pairs if self.people.is_own(p))
-        """Account and mailbox where both are one thing's and the record does not say whether as its owner."""
+
+class Picture:
+    """Everything known of a trail at one size. Ask from any thread; `engine()` lends an engine for one question."""
+
+    def __init__(
+        self, reader: TrailReader, index: EventIndex, engines: list[Embedded], worked_out: WorkedOut | None = None
+    ) -> None:
+        """Use `draw`."""
+        self.reader = reader
+        self.index = index
+        self.made_at = datetime.now(UTC)
+        self.worked_out = worked = worked_out or WorkedOut(reader, engines[0])
+        self.lock, self.standing, self.explainer = worked.lock, worked.standing, worked.explainer
+        self.people, self.changes, self.own = worked.people, worked.changes, worked.own
+        self.by_change, self.by_witness, self.change_texts = worked.by_change, worked.by_witness, worked.change_texts
+        self.coverage, self.proof, self.tally, self.hosts = worked.coverage, worked.proof, worked.tally, worked.hosts
+        self.verdict_window, self.verdicts = worked.verdict_window, worked.verdicts
+        self.first_at, self.last_at = worked.first_at, worked.last_at
+        self.custody = engines[0].rows(load_query(SQL, "custody_entries"))
+        self.kept: dict[str, Any] = {}
+        """Views that are the same for everybody until the next leaf, by name."""
+        self._engines: queue.LifoQueue[Embedded] = queue.LifoQueue()
         for engine in engines:
-            prepare(engine, keys, self.own)
+            prepare(engine, worked.keys, worked.own)
             self._engines.put(engine)
 
     @property
     def size(self) -> int:
         """Leaves under the checkpoint this picture was made at."""
         return self.reader.size
-
-    @property
-    def last_at(self) -> datetime:
-        """Return the time of the latest event on record, now where there is none."""
-        return max((row["last_at"] for row in self.hosts), default=self.made_at)
-
-    @property
-    def first_at(self) -> datetime:
-        """Return the time of the earliest event on record, now where there is none."""
-        return min((row["first_at"] for row in self.hosts), default=self.made_at)
 
     @contextlib.contextmanager
     def engine(self) -> Iterator[Embedded]:
@@ -109,15 +117,6 @@ class Picture:
             yield engine
         finally:
             self._engines.put(engine)
-
-    def changes_of(self, kinds: Iterable[Change], *, noise: bool) -> list[Change]:
-        """Return those of `kinds` that are shown."""
-        return [change for change in kinds if noise or change.noise is None]
-
-    def close(self) -> None:
-        """Let go of the engines, once all that were lent are back."""
-        for _ in self._all:
-            self._engines.get().close()
 
 
 def _text_of(change: Change) -> str:
@@ -134,11 +133,30 @@ _SEARCHED = (
 ).split()
 
 
-def draw(trail: Path, index: EventIndex) -> Picture:
-    """Return the picture of a trail as it is signed now, its index brought up to date. Raises TrailError."""
+def draw(trail: Path, index: EventIndex, before: Picture | None = None) -> Picture:
+    """Return the picture of a trail as it is signed now, its index brought up to date. Raises TrailError.
+
+    What follows from the events is taken from the picture `before` where no event and no observation of a directory
+    came since: reading a page is a leaf itself.
+    """
     reader = open_reader(trail)
-    index.take_in(reader)
-    return Picture(reader, index, [Embedded(reader, threads=2, memory_limit="1GB") for _ in range(ENGINES)])
+    added = index.take_in(reader)
+    engines = [Embedded(reader, threads=2, memory_limit="1GB") for _ in range(ENGINES)]
+    kept = before.worked_out if before is not None and not added and not _observed(engines[0], before) else None
+    return Picture(reader, index, engines, kept)
+
+
+def _observed(engine: Embedded, before: Picture) -> bool:
+    """Return whether something but events came since that changes what is known: a directory's state, a purge."""
+    rows = engine.rows(load_query(SQL, "leaves_since"), size=before.size)
+    custody = (bytes(row["entry"]) for row in rows if row["leaf_kind"] == "custody")
+    return any(row["leaf_kind"] == "purge" for row in rows) or any(
+        mark in entry for entry in custody for mark in _TABLES
+    )
+
+
+_TABLES = (b'"files":[', b'"statement":{"sha256"')
+"""Stand in the custody leaf of what was observed of a directory: the tables it filled, or a statement in a blob."""
 
 
 class Pictures:
@@ -149,7 +167,10 @@ class Pictures:
         self._trail = trail
         self._index = index
         self._patience = patience
+        began = time.monotonic()
         self._current = draw(trail, index)
+        self._took = time.monotonic() - began
+        self._next = 0.0
         self._guard = threading.Lock()
         self._drawing: threading.Thread | None = None
         self._seen = _stamp(self._current.reader)
@@ -158,15 +179,20 @@ class Pictures:
 
     @property
     def current(self) -> Picture:
-        """Return the newest picture there is; one made of fewer leaves where the newer is still being drawn."""
+        """Return the newest picture there is; one made of fewer leaves where the newer is still being drawn.
+
+        A new one is begun when the trail has grown, at most one at a time, and never takes more than a tenth of the
+        time: on a large trail that grows all the time pages are some minutes behind, and say so.
+        """
         with self._guard:
-            stamp = _stamp(self._current.reader)
-            if stamp != self._seen and self._drawing is None:
-                self._seen = stamp
-                self._drawing = threading.Thread(target=self._redraw, name="picture", daemon=True)
-                self._drawing.start()
+            if self._drawing is None and time.monotonic() >= self._next:
+                stamp = _stamp(self._current.reader)
+                if stamp != self._seen:
+                    self._seen = stamp
+                    self._drawing = threading.Thread(target=self._redraw, name="picture", daemon=True)
+                    self._drawing.start()
             drawing = self._drawing
-        if drawing is not None:
+        if drawing is not None and self._took < self._patience:
             drawing.join(self._patience)
         return self._current
 
@@ -181,19 +207,22 @@ class Pictures:
         return self._drawing is not None
 
     def _redraw(self) -> None:
+        began = time.monotonic()
         try:
-            self._current = draw(self._trail, self._index)
+            self._current = draw(self._trail, self._index, self._current)
             self.failure = None
         except Exception as failure:  # noqa: BLE001 - shown on every page until it is mended
             self.failure = failure
         finally:
+            self._took = time.monotonic() - began
+            self._next = time.monotonic() + (SHARE * self._took if self._took >= self._patience else 0.0)
             self._drawing = None
 
     def close(self) -> None:
-        """Let go of everything."""
-        if self._drawing is not None:
-            self._drawing.join()
-        self._current.close()
+        """Let go of everything once no picture is being drawn."""
+        drawing = self._drawing
+        if drawing is not None:
+            drawing.join()
         self._index.close()
 
 

@@ -26,7 +26,7 @@ from mailwitness.faces.web.pages.account import account
 from mailwitness.faces.web.pages.change import change, event
 from mailwitness.faces.web.pages.home import home
 from mailwitness.faces.web.pages.mailbox import access, mailbox
-from mailwitness.faces.web.reader import LocalReader, Readers, Recorder
+from mailwitness.faces.web.reader import LocalReader, Readers, Recorder, Uploads
 from mailwitness.faces.web.rendering import environment
 from mailwitness.trail.layout import Trail
 
@@ -57,13 +57,15 @@ def application(
     trail: Path,
     *,
     writer: Recorder | None = None,
+    uploads: Uploads | None = None,
     config: ConsoleSettings | None = None,
     readers: Readers | None = None,
 ) -> Starlette:
     """Return the console of the trail at `trail`.
 
     With a `writer` every reading of a mailbox's trail becomes a leaf before the page is shown, and evidence can be
-    uploaded; without one the pages say that reading is not recorded. `readers` tells who is asking. The trail's
+    uploaded (to `uploads`, where the writer takes acts alone); without one the pages say that reading is not recorded.
+    `readers` tells who is asking. The trail's
     picture is drawn when the application starts. Raises UsageError or TrailError then where the trail cannot be read.
     """
     config = config or ConsoleSettings()
@@ -87,6 +89,7 @@ def application(
     app.state.config = config
     app.state.verifier = Verifier(trail, anchors=config.anchors_folder, key=config.verifier_key)
     app.state.recorder = writer
+    app.state.uploads = uploads or (writer if hasattr(writer, "submit") else None)
     app.state.readers = readers or LocalReader()
     app.state.templates = environment()
     return app

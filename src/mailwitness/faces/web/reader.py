@@ -46,14 +46,18 @@ class LocalReader:
 
 
 class Recorder(Protocol):
-    """Who makes leaves of acts and evidence and answers when they are durable: a WriterClient."""
+    """Who makes leaves of acts and answers when they are durable: a WriterClient at the socket of acts."""
 
     def act(self, act: Act) -> Receipt:
         """Record the act. Raises NotAcknowledged or NotTaken where it is not recorded."""
         ...
 
+
+class Uploads(Protocol):
+    """Who takes evidence in and answers when it is durable: a WriterClient at the writer's socket."""
+
     def submit(self, batch: Batch, /) -> Receipt:
-        """Take evidence in. Raises as `act` does."""
+        """Take evidence in. Raises NotAcknowledged or NotTaken where it is not taken."""
         ...
 
 
