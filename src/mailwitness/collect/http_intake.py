@@ -114,6 +114,7 @@ class HttpIntake:
                 lifespan="off",
                 ws="none",
                 h11_max_incomplete_event_size=64 << 10,
+                limit_concurrency=512,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=_STOP_SECONDS,
                 **tls,
