@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 SYSTEM_PACKAGES := samba samba-ad-provision samba-dsdb-modules python3-samba ldb-tools ldap-utils openssl strace \
   krb5-user libsasl2-modules-gssapi-mit curl chromium rsyslog rsyslog-openssl libpango-1.0-0 libpangoft2-1.0-0 \
-  libharfbuzz-subset0 fonts-dejavu-core poppler-utils
+  libharfbuzz-subset0 fonts-dejavu-core poppler-utils systemd
 # What python-ldap is built with.
 LDAP_PACKAGES := gcc libldap2-dev libsasl2-dev libkrb5-dev
 

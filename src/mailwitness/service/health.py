@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from mailwitness.service.settings import address_of
+from mailwitness.collect.http_settings import address_of
 
 TEXT = "text/plain; charset=utf-8"
 REQUEST_SECONDS = 5.0

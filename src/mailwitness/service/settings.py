@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -12,27 +11,9 @@ import msgspec
 
 from mailwitness.alerts.settings import AlertSettings, checked_url
 from mailwitness.alerts.span import span_of
+from mailwitness.collect.http_settings import address_of, is_loopback
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-
-
-def address_of(text: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT` or `[HOST]:PORT`. Raises ValueError for anything else."""
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004
-        raise ValueError(f"{text!r} is no address: write 127.0.0.1:8443")
-    return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches a host's name or address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
