@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
+import io
 import os
 import socket
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -127,6 +130,19 @@ def test_an_unknown_format_and_a_naive_time_are_said(serving):
         serving.client.submit(batch(b"{}\n", format="event_xml"))
     with pytest.raises(NotTaken):
         serving.client.submit(batch(b"{}\n", received_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - what is refused
+
+
+def test_an_archive_is_unpacked_and_each_member_in_custody(serving):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("a.ndjson", lines(relevant(51)))
+        file.writestr("deep/b.ndjson", lines(relevant(52), other(53)))
+    receipt = serving.client.submit(batch(packed.getvalue(), name="upload.zip", format=None))
+    assert (receipt.seen, receipt.recorded, receipt.filtered, receipt.problems) == (3, 2, 1, 0)
+    names = [said["evidence"][0]["name"] for said in statements(serving.trail) if "evidence" in said][-3:]
+    assert sorted(names) == ["upload.zip", "upload.zip!a.ndjson", "upload.zip!deep/b.ndjson"]
+    again = serving.client.submit(batch(gzip.compress(lines(relevant(52))), name="b.ndjson.gz", format=None))
+    assert (again.recorded, again.duplicates) == (0, 1)
 
 
 def test_without_room_it_is_busy_and_takes_it_later(serving):

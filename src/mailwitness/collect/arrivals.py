@@ -22,6 +22,7 @@ from mailwitness.directory.problems import Problems
 from mailwitness.directory.rows import Rows, read_batch
 from mailwitness.errors import MailwitnessError, TrailError
 from mailwitness.event import Problem, instant
+from mailwitness.formats import archive
 from mailwitness.formats.interface import Span
 from mailwitness.intake.custody import statement, taking
 from mailwitness.intake.evidence import Found, Refused, find
@@ -117,6 +118,8 @@ class Arrivals:
         prepared = Prepared(file=file, reads=[], copy=taken.path)
         with self._readable(taken, batch.data) as path:
             origin = self._origin(batch)
+            if batch.format is None and archive.kind(path) is not None:
+                return self._unpacked_of(Found(path, file.evidence, file.size), batch, session)
             if batch.format is None:
                 prepared.reads = reads_of(self._pool, path, file, origin)
             else:
@@ -154,13 +157,18 @@ class Arrivals:
         path = Path(deposit.path).resolve()
         if not any(path.is_relative_to(folder) for folder in self._folders):
             raise NotTaken("a file outside the folders the writer may read", where=_name(deposit.path))
-        found = [self._found(path, deposit)]
-        preparation = Preparation(found, self._store, self._pool, self._origin(deposit), lambda *_file: None)
+        return self._unpacked_of(self._found(path, deposit), deposit, session)
+
+    def _unpacked_of(self, found: Found | Refused, evidence: Batch | Deposit, session: Session) -> Receipt:
+        """Read a file, or every member of an archive, each with a custody leaf of its own."""
+        preparation = Preparation([found], self._store, self._pool, self._origin(evidence), lambda *_file: None)
         reports: list[FileReport] = []
         try:
             while (prepared := preparation.next(wait=True)) is not None:
+                if isinstance(evidence, Batch):  # it was found nowhere but in what was sent
+                    prepared.found_at = prepared.modified_at = None
                 try:
-                    reports.append(self._read(prepared, deposit, session))
+                    reports.append(self._read(prepared, evidence, session))
                 finally:
                     if prepared.unpacked is not None:
                         prepared.unpacked.unlink(missing_ok=True)
