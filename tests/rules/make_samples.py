@@ -261,6 +261,10 @@ SAMPLES: dict[str, tuple[Make, Make]] = {
         ),
         lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, _mailbox(PEOPLE["bruno"])),
     ),
+    "object_rights_written": (
+        lambda s: s.operation("%%1539", "0x40000", "anna"),
+        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _right(SEND_AS, PEOPLE["bruno"])),
+    ),
     "send_as_granted": (
         lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _right(SEND_AS, PEOPLE["bruno"])),
         lambda s: s.descriptor("anna", OBJECT, _right(SEND_AS, PEOPLE["bruno"]), OBJECT_BEFORE),
