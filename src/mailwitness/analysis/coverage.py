@@ -17,7 +17,11 @@ LISTED = 5  # blind stretches a person is told of one by one
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing known of the coverage: a log at hand (`present`) or a stretch without one (`absent`)."""
+    """One thing known of the coverage: a log at hand (`proven`), a stretch without one (`absent`), or a share.
+
+    `cause` and `fix` are those of the verb coverage; `questions` are set where the part is of these alone: with the
+    verdict proven or unknown it then tells how much of the asked time is covered.
+    """
 
     verdict: str  # proven | absent | unknown
     what: str
@@ -27,6 +31,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     first_record_id: int | None = None
     last_record_id: int | None = None
+    cause: str | None = None
+    questions: tuple[str, ...] = ()
+    mailbox: str | None = None
+    account: str | None = None
+    fix: str | None = None
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -38,16 +47,18 @@ class Coverage(msgspec.Struct, frozen=True):
     def sentences(self, *, empty: bool) -> list[str]:
         """Return the coverage for a person; an empty answer is never called proof."""
         blind = [part for part in self.parts if part.verdict == "absent"]
-        logs = [part for part in self.parts if part.verdict == "proven"]
+        logs = [part for part in self.parts if part.verdict == "proven" and not part.questions]
+        shares = [part for part in self.parts if part.verdict != "absent" and part.questions]
         said = []
         if empty:
             said.append("No record found. That is no proof that nothing happened: see the coverage.")
         if not logs:
             said.append("Coverage: absent. This trail holds no record of the asked time.")
         else:
-            said.append(
-                f"Coverage: records of {len(logs)} logs are at hand; whether everything was audited is unknown."
-            )
+            how = "whether everything was audited is unknown"
+            if shares:
+                how = "; ".join(part.what for part in shares) + " (mailwitness coverage tells more)"
+            said.append(f"Coverage: records of {len(logs)} logs are at hand; {how}.")
         said += [f"  blind: {part.what}" for part in blind[:LISTED]]
         if len(blind) > LISTED:
             said.append(f"  blind: and {len(blind) - LISTED} more (--format json lists all)")

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from mailwitness.analysis.coverage import coverage_of
 from mailwitness.analysis.filters import Filters, references_of
 from mailwitness.analysis.names import names, short
 from mailwitness.directory.store import load_observations
@@ -26,6 +25,7 @@ from mailwitness.faces.options import (
     instant_of,
 )
 from mailwitness.faces.output import Answer, Format, plain, write
+from mailwitness.readiness.answer_coverage import EVERYTHING, answer_coverage
 from mailwitness.rules.detect import detect
 from mailwitness.rules.finding import LEVELS, Finding, Level, at_least
 from mailwitness.rules.rule import Corpus, Refused, Rule
@@ -82,7 +82,7 @@ def findings(
     reader = open_reader(trail)
     with Embedded(reader) as engine:
         found = detect(engine, corpus, 0, reader.size, observations=load_observations(trail))
-        coverage = coverage_of(engine, filters)
+        coverage = answer_coverage(engine, load_observations(trail), filters, EVERYTHING)
         meant = None if mailbox is None else {n for r in references_of(engine, mailbox).references for n in names(r)}
     asked = [each for each in found if _asked_for(each, filters, meant)]
     shown = [each for each in asked if each.level in wanted]
@@ -124,10 +124,14 @@ def check_rules(
     form: FormatOption = Format.table,
     accept: AcceptOption = "",
 ) -> None:
-    """List which rules of your own cannot be taken, and why; the exit code is 4 where there are any."""
+    """List which rules of your own cannot be taken or find nothing, and why; exit code 4 where any is not taken."""
     corpus = _corpus(paths, builtin=False)
-    notes = [f"{len(corpus.rules)} rules can be taken, {len(corpus.refused)} cannot."]
+    sleeping = [rule for rule in corpus.rules if rule.asleep]
+    notes = [
+        f"{len(corpus.rules)} rules can be taken, {len(corpus.refused)} cannot; {len(sleeping)} find nothing here."
+    ]
     items = [_refused_item(each) for each in corpus.refused]
+    items += [{"path": rule.path, "title": rule.title, "reason": rule.asleep} for rule in sleeping]
     more = {"taken": [each.rule_id for each in corpus.rules]}
     write(Answer(verb="rules check", items=items, columns=REFUSED_COLUMNS, notes=notes, more=more), form)
     raise typer.Exit(strongest({PROBLEMS} if corpus.refused else set(), accepted(accept)))
@@ -179,8 +183,8 @@ def finding_item(finding: Finding) -> dict[str, Any]:
 
 def rule_item(rule: Rule) -> dict[str, Any]:
     """Return a rule as an item of an answer."""
-    told = ("rule_id", "title", "level", "tags", "description", "status", "path", "table", "false_positives")
-    return {name: value for name in told if (value := getattr(rule, name)) not in ((), "")}
+    told = ("rule_id", "title", "level", "tags", "description", "status", "path", "table", "asleep", "false_positives")
+    return {name: value for name in told if (value := getattr(rule, name)) not in ((), "", None)}
 
 
 def _refused_item(refused: Refused) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 from mailwitness.analysis.accesses import accesses as ask_accesses
 from mailwitness.analysis.change import Change
 from mailwitness.analysis.changes import changes as ask_changes
-from mailwitness.analysis.coverage import Coverage, coverage_of
+from mailwitness.analysis.coverage import Coverage
 from mailwitness.analysis.filters import Filters, Match, references_of
 from mailwitness.analysis.names import short
 from mailwitness.analysis.naming import with_names
@@ -34,6 +34,7 @@ from mailwitness.faces.options import (
     outcome_of,
 )
 from mailwitness.faces.output import Answer, Format, plain, write
+from mailwitness.readiness.answer_coverage import ACCESSES, CHANGES, answer_coverage
 from mailwitness.trail.reader import TrailReader, open_reader
 
 CHANGE_COLUMNS = {
@@ -91,7 +92,7 @@ def changes(
     with Embedded(reader, recovered=recovered) as engine:
         filters = with_names(engine, load_observations(trail), filters)
         found, hidden = ask_changes(engine, filters)
-        coverage = coverage_of(engine, filters)
+        coverage = answer_coverage(engine, load_observations(trail), filters, CHANGES)
         match = _match_of(engine, filters)
     answer = _answer("changes", [change_item(change) for change in found], CHANGE_COLUMNS, hidden, coverage, reader)
     _say_match(answer, filters, match)
@@ -119,7 +120,7 @@ def accesses(
     with Embedded(reader, recovered=recovered) as engine:
         filters = with_names(engine, load_observations(trail), filters)
         found, hidden = ask_accesses(engine, filters)
-        coverage = coverage_of(engine, filters)
+        coverage = answer_coverage(engine, load_observations(trail), filters, ACCESSES)
         match = _match_of(engine, filters)
     answer = _answer("accesses", [access_item(row) for row in found], ACCESS_COLUMNS, hidden, coverage, reader)
     _say_match(answer, filters, match)
@@ -142,7 +143,7 @@ def timeline(
     with Embedded(reader, recovered=recovered) as engine:
         filters = with_names(engine, load_observations(trail), filters)
         found, hidden = ask_timeline(engine, filters)
-        coverage = coverage_of(engine, filters)
+        coverage = answer_coverage(engine, load_observations(trail), filters, (*CHANGES, *ACCESSES))
         match = _match_of(engine, filters)
     items = [_timeline_item(entry) for entry in found]
     answer = _answer("timeline", items, TIMELINE_COLUMNS, hidden, coverage, reader)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailwitness.analysis.coverage import Coverage, coverage_of
+from mailwitness.analysis.coverage import Coverage
 from mailwitness.analysis.explain import Explanation
 from mailwitness.analysis.explain import explain as ask_explain
 from mailwitness.analysis.explained_in_bulk import unexplained as ask_unexplained
@@ -41,6 +41,7 @@ from mailwitness.faces.options import (
     instant_of,
 )
 from mailwitness.faces.output import Answer, Format, plain, write
+from mailwitness.readiness.answer_coverage import ACCESSES, CHANGES, answer_coverage
 from mailwitness.trail.reader import TrailReader, open_reader
 
 AtOption = Annotated[str | None, typer.Option("--at", help="As of this time (UTC), or 30d, 12h back. Default: now.")]
@@ -122,7 +123,7 @@ def explain(
         if unexplained and events is None and not (subject or actor):
             events = ask_unexplained(engine, standing, filters).unexplained
         found, hidden = ask_explain(engine, standing, filters, events)
-        coverage = coverage_of(engine, filters)
+        coverage = answer_coverage(engine, load_observations(trail), filters, (*CHANGES, *ACCESSES))
     if unexplained:
         found = [each for each in found if each.status == "unexplained"]
     items = [explanation_item(each, coverage) for each in found]
@@ -143,7 +144,7 @@ def _reach(verb: str, subject: str, trail: Path, at: str | None, right: str | No
     reader = open_reader(trail)
     with Embedded(reader) as engine:
         standing = rights_over_time(engine, load_observations(trail))
-        coverage = coverage_of(engine, Filters(until=moment))
+        coverage = answer_coverage(engine, load_observations(trail), Filters(until=moment), CHANGES)
     meant = standing.identities.resolve(subject, at=moment)
     if not meant.things:
         raise UsageError(f"nothing in this trail is called {subject}", remedy="give another of its names, or its SID")

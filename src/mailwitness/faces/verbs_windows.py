@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailwitness.analysis.coverage import Coverage, coverage_of
+from mailwitness.analysis.coverage import Coverage
 from mailwitness.analysis.filters import Filters
 from mailwitness.analysis.names import short
 from mailwitness.analysis.naming import with_names_of
@@ -30,6 +30,7 @@ from mailwitness.faces.options import (
     instant_of,
 )
 from mailwitness.faces.output import Answer, Format, plain, write
+from mailwitness.readiness.answer_coverage import ACCESSES, CHANGES, answer_coverage
 from mailwitness.trail.reader import TrailReader, open_reader
 
 WINDOW_COLUMNS = {
@@ -96,7 +97,7 @@ def windows(
             within=timedelta(hours=within_hours),
             late=timedelta(days=late_days),
         )
-        coverage = coverage_of(engine, filters)
+        coverage = answer_coverage(engine, load_observations(trail), filters, (*CHANGES, *ACCESSES))
     found = [each for each in found if kind in (None, each.kind)]
     answer = _answer("windows", [_window_item(each) for each in found], WINDOW_COLUMNS, coverage, reader)
     if any(each.kind == "never_used" for each in found):
@@ -119,7 +120,7 @@ def unwitnessed(
     observations = load_observations(trail)
     with Embedded(reader) as engine:
         standing = rights_over_time(engine, observations)
-        coverage = coverage_of(engine, Filters(since=first, until=end))
+        coverage = answer_coverage(engine, observations, Filters(since=first, until=end), CHANGES)
     about = None
     if subject:
         about = frozenset(standing.identities.resolve(subject).things)

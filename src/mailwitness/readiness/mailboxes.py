@@ -31,8 +31,20 @@ _AGE = re.compile(r"(?P<days>\d{1,5})\.(?P<hours>\d\d):(?P<minutes>\d\d):(?P<sec
 class Mailboxes:
     """All mailboxes of a trail. Everything is read once, when the first of it is asked for."""
 
-    def __init__(self, engine: Engine, observations: Observations | None, proof: Proof, people: People) -> None:
-        """Use what `proof_of` found in the same trail."""
+    def __init__(
+        self,
+        engine: Engine,
+        observations: Observations | None,
+        proof: Proof,
+        people: People,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """Use what `proof_of` found in the same trail.
+
+        `alone`: only what names the mailbox itself is looked at, not what is known of others with equal audit entries.
+        """
+        self._references: tuple[str, ...] | None = () if alone else None
         self._engine = engine
         self._observations = observations
         self._proof = proof
@@ -45,7 +57,10 @@ class Mailboxes:
 
     def one(self, asked: str, known: Known | None = None) -> OfObject:
         """Return the mailbox a person means by any of its names, also where nothing is known of it."""
-        things = {thing for each in self._meant(asked, known) if (thing := self._people.one(each)) is not None}
+        meant = tuple(self._meant(asked, known))
+        if self._references is not None:
+            self._references = meant
+        things = {thing for each in meant if (thing := self._people.one(each)) is not None}
         found = [self._of(thing) for thing in sorted(things)]
         if len(found) == 1:
             return msgspec.structs.replace(found[0], label=asked)
@@ -101,7 +116,7 @@ class Mailboxes:
     def _seen(self) -> dict[int, list[Seen]]:
         """The events of each object, the first of their kind since auditing last changed."""
         found: dict[int, dict[tuple[Any, ...], Seen]] = {}
-        for seen, row in seen_objects(self._engine, self._proof.hosts):
+        for seen, row in seen_objects(self._engine, self._proof.hosts, self._references):
             thing = self._thing_of(row)
             if thing is not None:
                 kind = (seen.computer, seen.provider, seen.code, seen.source, row["number"])

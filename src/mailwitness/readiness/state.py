@@ -65,6 +65,10 @@ class State(msgspec.Struct, frozen=True):
         """Return what decides a category of the audit policy on `host`."""
         return self._of("category", name, "", host)
 
+    def log(self, name: str, host: str) -> tuple[Observation, ...]:
+        """Return what decides a setting of the Security log on `host`."""
+        return self._of("log", name, "", host)
+
     def _legacy_decides(self, host: str) -> bool:
         forced = self._of("registry", FORCE_NAME, FORCE_SUBCATEGORIES, host)
         return any(seen.value == 0 for seen in forced)

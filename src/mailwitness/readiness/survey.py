@@ -7,6 +7,9 @@ import msgspec
 from mailwitness.analysis.filters import Known
 from mailwitness.directory.store import Observations
 from mailwitness.engine.interface import Engine
+from mailwitness.readiness.clocks import ClockOffset, clock_offsets
+from mailwitness.readiness.host_log import ORGANIZATION
+from mailwitness.readiness.log_settings import LogSetting, log_settings
 from mailwitness.readiness.mailbox_score import Scores, scores
 from mailwitness.readiness.mailboxes import Mailboxes
 from mailwitness.readiness.people import People
@@ -17,11 +20,13 @@ from mailwitness.readiness.verdict import Asked, Verdict, logs_asked, verdicts, 
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """Verdicts, the worst first; the scores; whether a mailbox asked for is named by any record."""
+    """Verdicts, the worst first; the scores; clocks and settings of logs; whether any record names the mailbox."""
 
     verdicts: list[Verdict]
     scores: Scores
     proof: Proof
+    clocks: tuple[ClockOffset, ...] = ()
+    logs: tuple[LogSetting, ...] = ()
     is_named: bool = True
 
 
@@ -44,9 +49,14 @@ def survey(
     mailboxes = Mailboxes(engine, observations, proof, people)
     window = window_of(proof, asked)
     logs = logs_asked(proof, files, asked, window) if window is not None else []
-    if mailbox is None:
-        found = verdicts(proof, files, asked)
-        return Survey(verdicts=found, scores=scores(mailboxes.everyone(), logs, proof), proof=proof)
-    of = mailboxes.one(mailbox, known)
-    found = verdicts(proof, files, asked, of)
-    return Survey(verdicts=found, scores=scores({0: of}, logs, proof), proof=proof, is_named=bool(of.seen))
+    of = None if mailbox is None else mailboxes.one(mailbox, known)
+    everyone = mailboxes.everyone() if of is None else {0: of}
+    by_host = sorted({log.host for log in logs if log.host != ORGANIZATION})
+    return Survey(
+        verdicts=verdicts(proof, files, asked, of),
+        scores=scores(everyone, logs, proof),
+        proof=proof,
+        clocks=clock_offsets(engine, people),
+        logs=tuple(log_settings(files, by_host, {g for log in logs for g in log.check.generations})),
+        is_named=of is None or bool(of.seen),
+    )
