@@ -99,6 +99,11 @@ def test_check_lists_what_cannot_be_taken(tmp_path):
     answer = json.loads(result.stdout)
     assert answer["taken"] == ["any_4756"]
     assert answer["items"][0]["path"].endswith("bad.yml")
+    asleep = OWN.replace("4756", "4688")
+    (tmp_path / "asleep.yml").write_text(asleep, encoding="utf-8")
+    result = run("rules", "check", tmp_path / "asleep.yml", "--format", "json")
+    assert result.exit_code == 0
+    assert "4688 is taken in" in json.loads(result.stdout)["items"][0]["reason"]
 
 
 def test_rules_are_listed():

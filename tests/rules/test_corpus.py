@@ -188,3 +188,22 @@ def test_every_document_of_a_file_is_read(tmp_path):
     corpus = corpus_of(tmp_path, text)
     assert {rule.rule_id for rule in corpus.rules} == {"t", "c"}
     assert len(corpus.refused) == 1
+
+
+@pytest.mark.parametrize(
+    ("detection", "is_asleep"),
+    [
+        ({"s": {"EventID": 4688}, "condition": "s"}, True),
+        ({"s": [{"EventID": [4688, "4689"]}, {"EventID": 4697}], "condition": "s"}, True),
+        ({"s": {"EventID": [4688, 5136]}, "condition": "s"}, False),
+        ({"s": {"EventID|startswith": "46"}, "condition": "s"}, False),
+        ({"words": ["4688"], "condition": "words"}, False),
+    ],
+)
+def test_a_rule_that_can_find_nothing_says_so(tmp_path, detection, is_asleep):
+    (rule,) = corpus_of(tmp_path, sigma(detection)).rules
+    assert bool(rule.asleep) is is_asleep
+
+
+def test_no_rule_of_the_product_is_asleep():
+    assert [rule.rule_id for rule in load_rules().rules if rule.asleep] == []

@@ -16,6 +16,7 @@ from sigma.rule import SigmaRule
 
 from mailwitness.event import canonical
 from mailwitness.knowledge.sigma_fields import logsource_of
+from mailwitness.rules.asleep import asleep
 from mailwitness.rules.backend import DuckdbBackend
 from mailwitness.rules.correlation import base_tables, correlation_of
 from mailwitness.rules.documents import Document, documents, rule_files
@@ -97,7 +98,7 @@ class _Converter:
         reason = next((f"its name is taken by {self._taken[n]}: {n}" for n in names if n in self._taken), None)
         try:
             if reason is None:
-                rule = self._rule(path, rule_id, sigma)
+                rule = msgspec.structs.replace(self._rule(path, rule_id, sigma), asleep=asleep(document))
                 self._taken |= dict.fromkeys([rule_id, *names], path)
                 if isinstance(sigma, SigmaRule):
                     self._converted |= dict.fromkeys([rule_id, *names], (rule, sigma))

@@ -57,7 +57,10 @@ class Correlation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule. `output` is off where only a correlation asks for it; `noise` says that it looks at noise too."""
+    """One rule. `output` is off where only a correlation asks for it; `noise` says that it looks at noise too.
+
+    `asleep` says why a rule that runs finds nothing: the events it asks for are never taken in.
+    """
 
     rule_id: str
     title: str
@@ -71,6 +74,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     correlation: Correlation | None = None
     output: bool = True
     noise: bool = False
+    asleep: str | None = None
     fields: tuple[str, ...] = ()
     false_positives: tuple[str, ...] = ()
 
