@@ -32,6 +32,8 @@ from mailwitness.trail.settings import load_settings
 
 LOOK_EVERY = 0.25
 """Seconds between two looks at the checkpoint."""
+LONGEST_PAUSE = 2.0
+SILENCE_EVERY = timedelta(seconds=5)
 STRETCH = 200_000
 """Leaves that are looked at in one go; a trail that was filled before is caught up with piece by piece."""
 BEAT = timedelta(seconds=10)
@@ -64,6 +66,7 @@ class Detector:
         self._note = b""
         self._slow_at: datetime | None = None
         self._beat_at: datetime | None = None
+        self._silence_at: datetime | None = None
         self._failing: str | None = None
 
     def step(self, now: datetime) -> Taken:
@@ -76,7 +79,9 @@ class Detector:
         except (MailwitnessError, duckdb.Error, OSError) as error:  # files may be replaced under a reader: next time
             self._failing = f"{type(error).__name__}: {error}"
             self._heard("detection_failed", error=self._failing)
-        _add(taken, self._take(self._silence.findings(now), now))
+        if self._silence_at is None or now - self._silence_at >= SILENCE_EVERY:
+            self._silence_at = now
+            _add(taken, self._take(self._silence.findings(now), now))
         due = self._teller.digest_due(now)
         if due is not None:
             self._teller.tell_digest(due, now, list(self._silence.sentences(now)))
@@ -152,7 +157,8 @@ class Detector:
             if taken.opened or taken.raised:
                 self._heard("cases", opened=len(taken.opened), raised=len(taken.raised), grown=len(taken.grown))
             wake()
-            stop.wait(max(LOOK_EVERY - (time.monotonic() - began), 0.02))
+            took = time.monotonic() - began
+            stop.wait(max(LOOK_EVERY - took, min(took, LONGEST_PAUSE)))  # half of a core at most, under load
 
     def close(self) -> None:
         """Let go of the database."""
