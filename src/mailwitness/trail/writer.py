@@ -312,8 +312,8 @@ class Writer:
         """Take away every event of a month: rows, entries, and evidence that nothing else refers to; return how many.
 
         A leaf names what goes, who did it and why, and is durable before anything goes; the hashes stay, and with them
-        every proof. A crash in between is made good by the next writer. Whether a hold stands against it is the
-        caller's to ask (trail.holds). Raises UsageError for what is no month.
+        every proof. A crash in between is made good by the next writer. Raises UsageError for what is no month, and
+        where a hold stands against it (trail.holds).
         """
         check_month(month)
         self.commit()
