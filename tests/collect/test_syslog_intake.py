@@ -130,7 +130,7 @@ def until(condition, seconds=20):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, "it did not come about"
-        threading.Event().wait(0.05)
+        threading.Event().wait(0.15)
     return value
 
 

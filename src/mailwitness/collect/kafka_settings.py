@@ -17,6 +17,13 @@ _OWN = frozenset(
 )
 """What librdkafka is told by the settings themselves, and what would load other code."""
 
+_QUIETLY: dict[str, str | int | bool] = {
+    "log_level": 2,
+    "reconnect.backoff.ms": 1000,
+    "reconnect.backoff.max.ms": 30_000,
+}
+"""Brokers that are away are asked at ease; errors are heard by the collector, which says them in its heartbeat."""
+
 
 class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[intake.kafka]: which topics, from which brokers, as which group.
@@ -65,6 +72,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Return what librdkafka is told. Raises UsageError where the password cannot be read."""
         protocol = ("SASL_" if self.user is not None else "") + ("SSL" if self.tls else "PLAINTEXT")
         given: dict[str, str | int | bool] = {
+            **_QUIETLY,
             **self.options,
             "bootstrap.servers": ",".join(self.brokers),
             "group.id": self.group,
