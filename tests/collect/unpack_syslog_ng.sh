@@ -3,6 +3,7 @@
 # rsyslog's cannot be installed at once. Usage: unpack_syslog_ng.sh FOLDER
 set -eu
 folder=$1
+apt-cache show syslog-ng-core >/dev/null 2>&1 || apt-get update -q
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 missing=$(apt-cache depends syslog-ng-core | sed -n 's/^ *|\{0,1\}Depends: \([a-z0-9][a-z0-9.+-]*\)$/\1/p' | sort -u |
