@@ -68,7 +68,7 @@ def demo(
     try:
         _tell(folder)
         if serve:
-            serve_console(folder / "trail", port=port)
+            serve_console(folder / "trail", port=port, key=next((folder / "keys").glob("*.key")))
     finally:
         if keep is None:
             shutil.rmtree(folder)

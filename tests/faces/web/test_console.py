@@ -144,7 +144,7 @@ def test_uploaded_evidence_is_taken_into_custody_and_shown(copy, writer, demo_fo
         for name, content in (("again.evt", data), ("broken.evtx", b"no event log"))
     )
     body += f"--{boundary}--\r\n".encode()
-    with running(application(copy / "trail", writer=writer)) as address:
+    with running(application(copy / "trail", writer=writer, uploads=writer)) as address:
         kind = f"multipart/form-data; boundary={boundary}"
         status, _, text = ask(address, "POST", "/import", body=body, kind=kind)
         assert status == 200
@@ -166,7 +166,7 @@ def until(address, path, text):
 
 
 def test_nothing_is_uploaded_without_a_writer(console):
-    assert "no writer" in get(console, "/import")
+    assert "takes no uploads" in get(console, "/import")
     status, _, _ = ask(console, "POST", "/import", body=b"", kind="multipart/form-data; boundary=x")
     assert status == 409
 

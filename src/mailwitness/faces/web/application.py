@@ -63,9 +63,9 @@ def application(
 ) -> Starlette:
     """Return the console of the trail at `trail`.
 
-    With a `writer` every reading of a mailbox's trail becomes a leaf before the page is shown, and evidence can be
-    uploaded (to `uploads`, where the writer takes acts alone); without one the pages say that reading is not recorded.
-    `readers` tells who is asking. The trail's
+    With a `writer` every reading of a mailbox's trail becomes a leaf before the page is shown; without one the pages
+    say that reading is not recorded. With `uploads` (a client at the socket that takes evidence, where `writer` may be
+    at the one that takes acts alone) people can bring evidence in. `readers` tells who is asking. The trail's
     picture is drawn when the application starts. Raises UsageError or TrailError then where the trail cannot be read.
     """
     config = config or ConsoleSettings()
@@ -89,7 +89,7 @@ def application(
     app.state.config = config
     app.state.verifier = Verifier(trail, anchors=config.anchors_folder, key=config.verifier_key)
     app.state.recorder = writer
-    app.state.uploads = uploads or (writer if hasattr(writer, "submit") else None)
+    app.state.uploads = uploads
     app.state.readers = readers or LocalReader()
     app.state.templates = environment()
     return app

@@ -31,7 +31,7 @@ async def upload(request: Request) -> Response:
         return reader
     uploads: Uploads | None = request.app.state.uploads
     if uploads is None:
-        raise Refused(409, "This console has no writer: nothing can be uploaded.", "Run `mailwitness serve`.")
+        raise Refused(409, "This console takes no uploads.", "Use `mailwitness import` on the server.")
     results = await _take(request, reader, uploads)
     return render(request, reader, Shown("import.html", {"results": results, "can": True, "limit": BATCH_BYTES}))
 
