@@ -25,7 +25,8 @@ def simulated(tmp_path_factory):
     arguments = ("--seed", 3, "--mailboxes", 10, "--days", 3, "--generation", "2007")
     assert run("simulate", folder / "evidence", *arguments).exit_code == 0
     run("init", "--trail", folder / "trail", "--organization", "demo", "--key-dir", folder / "keys")
-    done = run("import", folder / "evidence", "--trail", folder / "trail", "--time-zone", "UTC", "--workers", 1)
+    taken = ("--time-zone", "UTC", "--collected-at", "2008-09-04T06:30:00Z", "--workers", 1)
+    done = run("import", folder / "evidence", "--trail", folder / "trail", *taken)
     assert done.exit_code in (0, 4)
     return folder
 
@@ -79,3 +80,29 @@ def test_state_that_does_not_read_is_a_problem_with_its_code(simulated, tmp_path
 
 def test_a_question_nobody_knows_is_refused(simulated):
     assert run("coverage", "--trail", simulated / "trail", "--question", "weather").exit_code != 0
+
+
+def test_what_the_directory_holds_is_missed_without_being_told(simulated):
+    missing = next(t for t in truth(simulated) if t.get("rule") == "controller_missing")
+    items = json.loads(run("coverage", "--trail", simulated / "trail", "--format", "json").stdout)["items"]
+    assert {item["cause"] for item in items if item["computer"] == missing["host"]} == {"never_heard"}
+
+
+@pytest.mark.parametrize(("verb", "causes"), [("changes", {"never_heard", "policy_off"}), ("accesses", set())])
+def test_every_answer_carries_the_part_it_rests_on(simulated, verb, causes):
+    said = run(verb, "--trail", simulated / "trail", "--format", "json")
+    assert said.exit_code == 3
+    parts = json.loads(said.stdout)["coverage"]
+    own = [part for part in parts if part.get("questions")]
+    assert {part["cause"] for part in own if part["verdict"] == "absent"} == causes
+    told = {question for part in own for question in part["questions"] if part["verdict"] != "absent"}
+    assert told == ({"accesses"} if verb == "accesses" else {"changes", "groups", "auditing"})
+    assert all(part["fix"] for part in own if part["verdict"] == "absent")
+
+
+def test_one_mailbox_is_told_with_its_own_score(simulated):
+    everyone = json.loads(run("coverage", "--trail", simulated / "trail", "--format", "json").stdout)["mailboxes"]
+    name = everyone[0]["mailbox"]
+    said = json.loads(run("coverage", "--trail", simulated / "trail", "--mailbox", name, "--format", "json").stdout)
+    assert said["mailboxes"][0]["questions"] == everyone[0]["questions"]
+    assert len(everyone) == 10

@@ -181,8 +181,7 @@ class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def switch_of(self, attribute: str) -> Switch | None:
         """Return the switch that an attribute or property is, None where it is none."""
-        wanted = attribute.casefold()
-        return next((each for each in self.switches if wanted in (name.casefold() for name in each.names)), None)
+        return _switches().get(attribute.casefold())
 
     def checks_of(self, generation: Generation) -> tuple[AuditCheck, ...]:
         """Return the checks of one generation, in the order of the file."""
@@ -227,6 +226,11 @@ def _check(file: AuditSettings, names: frozenset[str]) -> None:
     for switch in file.switches:
         if unknown := set(switch.checks) - set(names):
             raise KnowledgeError(f"a switch of no check: {', '.join(sorted(unknown))}", where=FILE)
+
+
+@cache
+def _switches() -> dict[str, Switch]:
+    return {name.casefold(): switch for switch in audit_settings().switches for name in switch.names}
 
 
 @cache

@@ -6,7 +6,7 @@
 * policy_effect: what a record of a changed audit policy means for a check
 * spans: verdicts as runs of time; host_log: one check on one host over time; subjects: which checks are asked of whom
 * hosts: which hosts there are, and which nobody heard of; people: whose a record is, by whatever name
-* switches: Exchange's own switches over time; sacl_readings: what objects' audit entries record, as the directory showed
+* switches: Exchange's own switches over time; sacl_readings: what objects' audit entries record, as read
 * verdict: proven, configured, unknown or absent, per host and check, over time
 * mailboxes, mailbox_score: what is known of each mailbox alone, and the share of the time that is covered
 * survey: all of it, as the verb coverage tells it; answer_coverage: the part that stands beside every other answer

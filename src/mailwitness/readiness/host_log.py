@@ -127,7 +127,7 @@ class HostLog:
             for blind in self._holes()
             if blind.until is not None
         ]
-        for turns in by_switch(self._proof.turns).values():
+        for turns in by_switch(self._proof.turns).values() if self.check.source_of_records else ():
             own = [turn for turn in turns if self.check.name in turn.checks]
             marks += [_mark(point) for point in standing(own, self._since)]
         return marks

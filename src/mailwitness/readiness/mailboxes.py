@@ -166,7 +166,7 @@ class Mailboxes:
 
     @cached_property
     def _turns(self) -> dict[int, list[Turn]]:
-        by_thing = of_things([turn for turn in self._proof.turns if turn.of == "mailbox"], self._people)
+        by_thing = of_things(self._proof.of_mailboxes, self._people)
         return {thing: turns for (_of, _check, thing), turns in by_thing.items()}
 
     @cached_property

@@ -111,7 +111,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     blind: tuple[Blind, ...]
     reaches: tuple[Reach, ...]
     hosts: Hosts = Hosts()
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[Turn, ...] = ()  # of the organization's switches
+    of_mailboxes: tuple[Turn, ...] = ()  # of each mailbox's own
     offs: tuple[Off, ...] = ()
     sealed_until: dict[str, datetime] = {}
     changed_entries: tuple[tuple[str, datetime], ...] = ()  # objects whose audit entries records say were changed
@@ -145,7 +146,8 @@ def proof_of(
         blind=blind,
         reaches=reaches,
         hosts=hosts,
-        turns=turns,
+        turns=tuple(turn for turn in turns if turn.of == "organization"),
+        of_mailboxes=tuple(turn for turn in turns if turn.of == "mailbox"),
         offs=offs(turns, people),
         changed_entries=changed_entries,
         sealed_until=_sealed(engine, tuple(settings.lateness)),
