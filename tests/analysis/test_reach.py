@@ -38,11 +38,11 @@ def seen():
     return observations
 
 
-def describe(seen, name, text, attribute="nTSecurityDescriptor"):
+def describe(seen, name, text, attribute="nTSecurityDescriptor", place=0):
     data = write_binary(parse_sddl(text))
     sha256 = f"{len(seen._bytes):064x}"
     seen._bytes[sha256] = data
-    of = {"observed_at": AT, "evidence_sha256": seen.snapshots[0].evidence_sha256}
+    of = {"observed_at": AT, "evidence_sha256": seen.snapshots[place].evidence_sha256}
     seen.descriptors.append(DescriptorOf(**of, attribute=attribute, dn="", object_guid=guid(name), sha256=sha256))
 
 
@@ -346,6 +346,18 @@ def test_a_change_without_a_witness_is_told_and_explains_only_perhaps(engine):
     (explanation,), _hidden = explain(engine, standing, Filters())
     assert explanation.status == "possible"
     assert explanation.ways[0].doubt == "when it began or ended nobody witnessed"
+
+
+def test_an_owner_that_changed_without_a_witness(engine):
+    history = History(steps=[Step("access", "acc0", "own0")] * 2, snapshots=frozenset({0, 2}))
+    rows, seen = evidence_of(history)
+    seen.descriptors = []
+    for place, owner in enumerate(("acc1", "acc2")):
+        describe(seen, "own0", f"O:{sid(owner)}G:SYD:(A;;RC;;;SY)", place=place)
+    standing = rights_over_time(engine.hold(rows), seen)
+    labels = standing.identities.label
+    told = {(each.what, labels(each.trustee), each.right, each.change.came) for each in standing.facts.unwitnessed}
+    assert told == {("right", "FAB\\acc1", "owner", False), ("right", "FAB\\acc2", "owner", True)}
 
 
 def test_revoked_before_the_access_and_given_again(engine):

@@ -74,7 +74,7 @@ class ListHistory(msgspec.Struct):
                 else:
                     for part, rank in _cut(run, atom, looks):
                         entries += self._made(atom, part, rank, text, meant)
-        entries += self._owners(looks, meant)
+        entries += self._owners(looks, meant, lost)
         return entries, lost
 
     def protection(self) -> list[tuple[int, int]]:
@@ -145,8 +145,8 @@ class ListHistory(msgspec.Struct):
                 candidates=things if len(things) > 1 else (),
             )
 
-    def _owners(self, looks: list[Look], meant: Meant) -> Iterator[Entry]:
-        """Yield the right to change the list that its owner has by owning it."""
+    def _owners(self, looks: list[Look], meant: Meant, lost: list[tuple[Atom, Unwitnessed]]) -> Iterator[Entry]:
+        """Yield the right to change the list that its owner has by owning it; add to `lost` as `entries` does."""
         bits = bit_of("ChangePermission" if self.kind == "mailbox" else "WriteDacl")
         owners: dict[str, list[Point]] = {look.state.owner: [] for look in looks if look.state.owner}
         for look in looks:
@@ -158,7 +158,10 @@ class ListHistory(msgspec.Struct):
                 else:
                     points.append(Point(look.at, stands, is_act=False, end=look.end))
         for owner, points in owners.items():
-            for run in runs_of(points, self.blind)[0]:
+            runs, unwitnessed = runs_of(points, self.blind)
+            whole = Atom(owner, allows=True, bits=bits, right="owner", is_own=True, is_passed_on=False, inherited=False)
+            lost += [(whole, each) for each in unwitnessed]
+            for run in runs:
                 for thing in meant(owner, run.since):
                     yield Entry(self.target, "object_owner", thing, allows=True, bits=bits, right="owner", run=run)
 
