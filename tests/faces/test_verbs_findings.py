@@ -59,12 +59,12 @@ def test_what_is_found_is_shown_and_makes_the_exit_code_1(trail):
 
 
 def test_levels_rules_times_and_mailboxes_narrow(trail):
-    assert rules_of(items("--trail", trail, "--level", "high")) == {"exchange_role_group_changed"}
-    assert "any_log_cleared" in rules_of(items("--trail", trail, "--level", "informational"))
-    assert rules_of(items("--trail", trail, "--rule", "full_access_granted")) == {"full_access_granted"}
-    assert rules_of(items("--trail", trail, "--mailbox", "anna")) == {"full_access_granted"}
-    assert items("--trail", trail, "--since", "2027-01-01", code=3) == []
-    assert items("--trail", trail, "--until", "2020-01-01", code=3) == []
+    two = ("--rule", "full_access_granted", "--rule", "any_log_cleared", "--trail", trail)
+    assert rules_of(items(*two)) == {"full_access_granted"}
+    assert rules_of(items(*two, "--level", "informational")) == {"full_access_granted", "any_log_cleared"}
+    assert rules_of(items(*two, "--level", "informational", "--mailbox", "anna")) == {"full_access_granted"}
+    assert items(*two, "--since", "2027-01-01", code=3) == []
+    assert items(*two, "--until", "2020-01-01", code=3) == []
 
 
 def test_nothing_found_is_exit_code_3_where_the_trail_is_blind(trail):

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.rules.correlation_oracle import EITHER, ONE_WITHOUT, by_hand, by_sql, correlation, match
 
-EXAMPLES = 70
+EXAMPLES = 40
 """Histories a kind of correlation; tests/soak plays 5,000 of all kinds together."""
 
 MATCHES = st.lists(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.analysis.rows import row, value
 from tests.rules.engine_of_records import corpus_of, event, found, sigma
 
+from mailwitness.rules import patterns
 from mailwitness.rules.corpus import load_rules
 from mailwitness.rules.rule import Corpus
 
@@ -92,11 +93,11 @@ def test_different_values_are_counted(tmp_path):
     assert finding.summary["different"] == "2"
 
 
-HISTORIES = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(["olga", "bruno"])), min_size=1, max_size=7)
+HISTORIES = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(["olga", "bruno"])), min_size=1, max_size=5)
 
 
-@given(told=HISTORIES, cuts=st.sets(st.integers(1, 7), max_size=3))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(told=HISTORIES, cuts=st.sets(st.integers(1, 5), max_size=2))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_trail_in_order_gives_the_same_in_parts_as_in_one(three_in_a_minute, told, cuts):
     rows = [resets(n, seconds, who) for n, (seconds, who) in enumerate(sorted(told), 1)]
     whole = ids(found(three_in_a_minute, rows))
@@ -109,7 +110,7 @@ def test_a_trail_in_order_gives_the_same_in_parts_as_in_one(three_in_a_minute, t
 
 
 @given(told=HISTORIES, order=st.randoms(use_true_random=False))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_late_events_hide_no_pattern(three_in_a_minute, told, order):
     arrived = list(told)
     order.shuffle(arrived)
@@ -207,7 +208,9 @@ def test_a_right_in_use_is_not_first_used_by_each_new_access():
     assert found(corpus, [right, opened(2, 2), opened(3, 40)], since=3) == []
 
 
-def test_a_long_history_is_explained_piece_by_piece():
+@pytest.mark.parametrize("at_a_time", [1, 3, 50_000])
+def test_a_long_history_is_explained_piece_by_piece(monkeypatch, at_a_time):
+    monkeypatch.setattr(patterns, "AT_A_TIME", at_a_time)
     corpus = load_rules().only({"unexplained_access"})
     rows = [opened(number, 3 * number) for number in range(1, 15)]
     assert {finding.occurred_at for finding in found(corpus, rows)} == {each["occurred_at"] for each in rows}

@@ -31,8 +31,9 @@ from mailwitness.rules.tables import DERIVED
 from mailwitness.trail.schema import INSTANT
 
 Row = dict[str, Any]
-SLICE = timedelta(days=7)
-"""How long a stretch of accesses is explained at a time."""
+AT_A_TIME = 50_000
+"""Accesses that are explained at a time."""
+_DAY = timedelta(days=1)
 _USES = pa.schema(
     [
         ("number", pa.int64()),
@@ -56,7 +57,7 @@ def window_table(
     standing = rights_over_time(engine, observations)
     explainer = Explainer(standing)
     rows: list[Placed] = []
-    for first_at, last_at in _slices(*span):
+    for first_at, last_at in _slices(engine, *span):
         asked = Filters(since=moved(first_at, -HIT_AND_RUN), until=moved(last_at, timedelta(microseconds=1)))
         explanations, _hidden = explain(engine, standing, asked)
         windows = [*hit_and_run(explanations), *audit_off(engine, explanations, explainer)]
@@ -68,16 +69,18 @@ def window_table(
     return placed_table(engine, "windows", rows)
 
 
-def _slices(first_at: datetime, last_at: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the span in stretches of a week that begin at midnight: so much is explained, and in memory, at a time."""
-    start = first_at
-    while True:
-        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        end = min(moved(midnight, SLICE), last_at)
-        yield start, end
-        if end >= last_at:
-            return
-        start = end
+def _slices(engine: Engine, first_at: datetime, last_at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the span in stretches of whole days with about AT_A_TIME accesses: so much is in memory at a time."""
+    days = engine.rows(load_query(SQL, "access_days"), since=moved(first_at, -HIT_AND_RUN), until=last_at)
+    start: datetime | None = None
+    count = 0
+    for day in days:
+        start, count = start or day["day_at"], count + day["accesses"]
+        if count >= AT_A_TIME:
+            yield max(start, first_at), min(moved(day["day_at"], _DAY), last_at)
+            start, count = None, 0
+    if start is not None:
+        yield max(start, first_at), last_at
 
 
 def _first_uses(engine: Engine, windows: list[Window]) -> list[Window]:
