@@ -27,7 +27,7 @@ class EngineOfRows:
         whole = [{name: (DEFAULTS | row).get(name) for name in names} for row in rows]
         self.connection.register("all_events", pa.Table.from_pylist(whole, schema=EVENTS_SCHEMA))
         columns = f"*, {noise_sql()} AS noise"
-        self.connection.execute(f"CREATE OR REPLACE VIEW events AS SELECT {columns} FROM all_events")  # noqa: S608
+        self.connection.execute(f"CREATE OR REPLACE TABLE events AS SELECT {columns} FROM all_events")  # noqa: S608
         self.connection.execute("CREATE OR REPLACE VIEW leaves AS SELECT * FROM all_events WHERE false")
         return self
 
