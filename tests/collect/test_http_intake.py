@@ -207,6 +207,9 @@ def basic(scheme: str, name: str, value: str) -> str:
         (f"Authorization: Bearer {ELSEWHERE}", 401),  # not from its networks
         (f"Authorization: Bearer {SHA256}", 401),
     ],
+    ids=(
+        "bearer basic api-key splunk nothing no-token nobody other-name no-password no-base64 digest elsewhere hash"
+    ).split(),  # the tokens are new in every process: no worker may name a test by them
 )
 def test_who_is_let_in(http, header, status):
     assert http("/", header=header).status == status
