@@ -179,6 +179,7 @@ def test_gzip_in_one_member_or_several(http):
         (gzip.compress(b"{}\n") + b"rest", "gzip", 400),
         (b"{}", "br", 415),
     ],
+    ids="large unpacked-large cut no-gzip trailing brotli".split(),  # a gzip holds the time it was made at
 )
 def test_bodies_have_limits(http, data, encoding, status):
     assert http("/_bulk", "-H", f"Content-Encoding: {encoding}", data=data).status == status
