@@ -19,6 +19,7 @@ from mailwitness.engine.event_index import EventIndex
 from mailwitness.errors import MailwitnessError, TrailError
 from mailwitness.faces.views.integrity import Verifier
 from mailwitness.faces.views.picture import Pictures
+from mailwitness.faces.web.api.serving import PREFIX, api_routes, failed
 from mailwitness.faces.web.guard import LOCAL, Guard
 from mailwitness.faces.web.page import Refused, Shown, page, reader_of, render
 from mailwitness.faces.web.pages import coverage, findings, integrity, search, sources, upload
@@ -132,6 +133,7 @@ def routes() -> list[Route]:
         Route("/import", upload.upload, methods=["POST"], name="upload"),
         Route("/theme", theme, methods=["POST"], name="theme"),
         Route("/static/{name}", static, name="static"),
+        *api_routes(),
     ]
 
 
@@ -158,7 +160,9 @@ async def theme(request: Request) -> Response:
     return answer
 
 
-async def _not_found(request: Request, _error: Exception) -> Response:
+async def _not_found(request: Request, error: Exception) -> Response:
+    if request.url.path.startswith(PREFIX):
+        return failed(error)
     return await _answer(request, Refused(404, "There is no such page.", "Begin at the first page, or search."))
 
 

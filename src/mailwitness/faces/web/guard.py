@@ -8,8 +8,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mailwitness.faces.web.api.problems import Problem, problem_response
 
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -54,7 +56,7 @@ class Guard:
 
         refusal = self._refusal(scope)
         if refusal is not None:
-            await PlainTextResponse(refusal, status_code=403)(scope, receive, send_with_headers)
+            await _turned_away(scope, refusal)(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
 
@@ -71,6 +73,12 @@ class Guard:
         if origin is not None:
             return None if urlsplit(origin).netloc == host else _FOREIGN
         return None  # no browser: browsers that send neither are older than 2019, and cookies are SameSite
+
+
+def _turned_away(scope: Scope, refusal: str) -> Response:
+    if scope["path"].startswith("/api/"):
+        return problem_response(Problem(403, refusal, "Ask at its own address, and from no other site's page."))
+    return PlainTextResponse(refusal, status_code=403)
 
 
 _FOREIGN = "The form comes from another site and was refused."

@@ -1,0 +1,1 @@
+"""The JSON API: everything the console shows, described by /api/openapi.json."""

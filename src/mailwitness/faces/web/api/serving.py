@@ -1,0 +1,149 @@
+"""How a request becomes an answer: who asks, may he, are the parameters right, what is recorded, what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mailwitness.errors import MailwitnessError, UsageError
+from mailwitness.faces.views.picture import AsOf, Pictures, as_of
+from mailwitness.faces.web.api.description import description
+from mailwitness.faces.web.api.operation import VERSION, Answered, Call, Operation
+from mailwitness.faces.web.api.parameters import read_parameters
+from mailwitness.faces.web.api.problems import Problem, encoded, problem_response
+from mailwitness.faces.web.api.table import OPERATIONS
+from mailwitness.faces.web.page import Refused, reader_of, record_read
+from mailwitness.faces.web.reader import Reader
+
+PREFIX = "/api/"
+JSON_BYTES = 64 << 10
+"""Bytes of a JSON body at most."""
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mailwitness"'}
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def api_routes() -> list[Route]:
+    """Return the routes of the API: one a path, whatever the methods; and its description."""
+    paths: dict[str, list[Operation]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, []).append(operation)
+    made = [
+        Route(VERSION + path, _handler(listed), methods=[each.method for each in listed], name=f"api_{listed[0].name}")
+        for path, listed in paths.items()
+    ]
+    return [Route("/api/openapi.json", _described, name="api_description"), *made]
+
+
+async def _described(request: Request) -> Response:  # noqa: ARG001 - every page takes it
+    """Give the description. It holds nothing of the trail, so that everybody may read it."""
+    return Response(encoded(description()), media_type="application/json")
+
+
+def _handler(listed: list[Operation]) -> Handler:
+    by_method: dict[str, Operation] = {operation.method: operation for operation in listed}
+    by_method.setdefault("HEAD", by_method.get("GET", listed[0]))  # Starlette lets HEAD in beside GET
+
+    async def handler(request: Request) -> Response:
+        try:
+            return await _answer(request, by_method[request.method])
+        except Exception as failure:  # noqa: BLE001 - raised again where it is no known failure
+            return failed(failure)
+
+    return handler
+
+
+def failed(failure: Exception) -> Response:
+    """Return the answer to a request that came to nothing; raises again what is no known failure."""
+    if isinstance(failure, Problem):
+        return problem_response(failure, _CHALLENGE if failure.status == HTTPStatus.UNAUTHORIZED else None)
+    if isinstance(failure, Refused):
+        return problem_response(Problem(failure.status, failure.what, failure.remedy))
+    if isinstance(failure, UsageError):
+        return problem_response(Problem(400, failure.what, failure.remedy))
+    if isinstance(failure, HTTPException):
+        what = {404: "There is nothing at this address.", 405: "This cannot be done here."}
+        detail = what.get(failure.status_code, failure.detail)
+        headers = dict(failure.headers or {})
+        return problem_response(Problem(failure.status_code, detail, "See /api/openapi.json."), headers)
+    if isinstance(failure, MailwitnessError):
+        return problem_response(Problem(500, failure.what, failure.remedy))
+    raise failure
+
+
+async def _answer(request: Request, operation: Operation) -> Response:
+    reader = await _reader(request, operation)
+    path = read_parameters(((k, str(v)) for k, v in request.path_params.items()), operation.parameters)
+    query = read_parameters(request.query_params.multi_items(), operation.query)
+    body = await _body(request, operation)
+    pictures: Pictures = request.app.state.pictures
+
+    def work() -> tuple[Answered | None, str]:
+        picture = pictures.current
+        etag = etag_of(as_of(picture), reader) if operation.of_trail else ""
+        if etag and etag in request.headers.get("if-none-match", ""):
+            return None, etag
+        call = Call(request=request, reader=reader, picture=picture, path=path, query=query, body=body)
+        return operation.work(call), etag
+
+    answered, etag = await anyio.to_thread.run_sync(work)
+    headers = {"ETag": etag, "Vary": "Authorization, Cookie"} if etag else {}
+    if answered is None:
+        return Response(status_code=304, headers=headers)
+    if answered.subject:
+        await record_read(request, reader, answered.subject)
+    if isinstance(answered.value, Response):
+        answered.value.headers.update(headers)
+        return answered.value
+    data = await anyio.to_thread.run_sync(encoded, answered.value)
+    return Response(data, answered.status, headers, media_type="application/json")
+
+
+def etag_of(at: AsOf, reader: Reader) -> str:
+    """Return the tag of answers made at a checkpoint, for one role."""
+    return f'"{at.size}-{at.root[:16]}-{reader.role}"'
+
+
+async def _reader(request: Request, operation: Operation) -> Reader:
+    """Return who asks. Raises Problem (401, 403) where nobody known does, or one who may not."""
+    reader = await reader_of(request)
+    if isinstance(reader, Response):
+        raise Problem(401, "Nobody known is asking.", "Send a token: Authorization: Bearer TOKEN.")
+    if reader.role not in operation.roles:
+        raise Problem(
+            403, f"The role {reader.role} does not allow this.", f"It is for the roles {', '.join(operation.roles)}."
+        )
+    return reader
+
+
+async def _body(request: Request, operation: Operation) -> Any:  # noqa: ANN401 - of the operation's type
+    """Return the body as the operation takes it. Raises Problem (400, 413, 415)."""
+    wanted = operation.body
+    if wanted is None:
+        return None
+    media = "application/octet-stream" if wanted is bytes else "application/json"
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media:
+        raise Problem(415, "The body is of another kind.", f"Send it as {media}.", where="Content-Type")
+    data = await _read(request, JSON_BYTES)
+    try:
+        return msgspec.json.decode(data, type=wanted)
+    except msgspec.MsgspecError as cause:
+        what, _, where = str(cause).partition(" - at `$.")
+        raise Problem(400, what, "See /api/openapi.json.", where=where.rstrip("`")) from cause
+
+
+async def _read(request: Request, at_most: int) -> bytes:
+    """Return the body. Raises Problem (413) as soon as it is too large."""
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > at_most:
+            raise Problem(413, f"The body is larger than {at_most} bytes.", "Send less at once.")
+    return bytes(data)
