@@ -6,17 +6,16 @@ trail, whoever's fault it was; it says nothing of what was never recorded in the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
-import orjson
 
 from mailwitness.engine.interface import Engine
-from mailwitness.engine.query import load_query
-from mailwitness.trail.projection import parse_instant, resolve_blobs
+from mailwitness.trail.custody import Summary
+from mailwitness.trail.projection import parse_instant
 
-_ACT = b'"act":"collection"'
 _GONE = frozenset({"lost", "refused"})
 
 
@@ -44,40 +43,47 @@ class Uncollected(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.collector}, {self.where}: {what}{count}; {when}"
 
 
+class Notices(Summary):
+    """What collectors said they lack, as they said it; and who was away and did not come back yet."""
+
+    name = "collectors-notices"
+    marks = (b'"act":"collection"',)
+
+    gone: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    away: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+    def take(self, said: Mapping[str, Any]) -> None:
+        """Take in one notice."""
+        if said.get("act") != "collection":
+            return
+        if said["what"] in _GONE:
+            self.gone.append(dict(said))
+            return
+        key = (said["collector"], said.get("where", ""))
+        known = next((each for each in self.away if (each["collector"], each.get("where", "")) == key), None)
+        if said["what"] == "silent":
+            if known is None:
+                self.away.append(dict(said))
+        elif known is not None:
+            self.away.remove(known)
+
+
 def uncollected(engine: Engine) -> list[Uncollected]:
     """Return what collectors said they lack, in the order in which they said it; absences that last come last.
 
     An absence that is over is none: whoever came back collects what came meanwhile, and says what it could not.
     """
-    found: list[Uncollected] = []
-    away: dict[tuple[str, str], dict[str, Any]] = {}
-    for said in _notices(engine):
-        key = (said["collector"], said.get("where", ""))
-        if said["what"] in _GONE:
-            found.append(_stretch(said, until=_at(said, "until_at")))
-        elif said["what"] == "silent":
-            away.setdefault(key, said)
-        else:
-            away.pop(key, None)
-    return found + [_stretch(said, until=None) for said in away.values()]
+    notices = engine.custody(Notices)
+    found = [_stretch(said, until=_at(said, "until_at")) for said in notices.gone]
+    return found + [_stretch(said, until=None) for said in notices.away]
 
 
-def _notices(engine: Engine) -> list[dict[str, Any]]:
-    notices = []
-    for row in engine.rows(load_query("mailwitness.analysis.sql", "custody_entries")):
-        if _ACT in row["entry"]:
-            said = resolve_blobs(orjson.loads(row["entry"]), engine.long_value)["statement"]
-            if said.get("act") == "collection":
-                notices.append(said)
-    return notices
-
-
-def _at(said: dict[str, Any], name: str) -> datetime:
+def _at(said: Mapping[str, Any], name: str) -> datetime:
     """Return a time of a notice, or when it was given where it names none."""
     return parse_instant(said.get(name) or said["at"])
 
 
-def _stretch(said: dict[str, Any], *, until: datetime | None) -> Uncollected:
+def _stretch(said: Mapping[str, Any], *, until: datetime | None) -> Uncollected:
     count = said.get("records")
     return Uncollected(
         collector=said["collector"],

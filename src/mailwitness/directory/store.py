@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import orjson
-import pyarrow.parquet as pq
 
 from mailwitness.directory.model import (
     DescriptorOf,
@@ -36,9 +35,10 @@ from mailwitness.directory.tables import (
 from mailwitness.errors import EvidenceError, TrailError
 from mailwitness.event import canonical, instant
 from mailwitness.knowledge.guids import Guids, NamedGuid, guids
+from mailwitness.trail.custody import Summary, summarised
 from mailwitness.trail.evidence import EvidenceStore, Taken
 from mailwitness.trail.layout import Trail
-from mailwitness.trail.projection import parse_instant, resolve_blobs
+from mailwitness.trail.projection import parse_instant
 from mailwitness.trail.reader import RESTORE, open_reader
 from mailwitness.trail.writer import Writer
 
@@ -156,30 +156,25 @@ def load_observations(trail_path: Path) -> Observations:
     return Observations(trail_path, snapshots, list(files.values()))
 
 
+class StatesObserved(Summary):
+    """What the custody leaves of observations say, in their order."""
+
+    name = "directory-observed"
+    marks = (f'"act":"{ACT}"'.encode(),)
+
+    statements: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+    def take(self, said: Mapping[str, Any]) -> None:
+        """Keep the statement of an observation, but for the Problems it lists: whoever reads the leaf sees those."""
+        if said.get("act") == ACT:
+            self.statements.append({name: value for name, value in said.items() if name != "problems"})
+
+
 def _statements(trail_path: Path) -> list[dict[str, Any]]:
-    """Return what the custody leaves of observations say, in their order."""
-    reader, store = open_reader(trail_path), EvidenceStore(Trail(trail_path))
-
-    def load(sha256: str) -> bytes:
-        with store.open(sha256) as file:
-            return file.read()
-
-    found: list[tuple[int, dict[str, Any]]] = []
-    for path in reader.leaf_files():
-        leaves = pq.read_table(
-            path, columns=["seq", "entry"], filters=[("leaf_kind", "=", "custody")], partitioning=None
-        )
-        for seq, entry in zip(leaves.column("seq").to_pylist(), leaves.column("entry").to_pylist(), strict=True):
-            if seq < reader.size and (ACT.encode() in entry or b'"statement":{"sha256"' in entry):
-                try:
-                    said = resolve_blobs(orjson.loads(entry), load)["statement"]
-                except EvidenceError as cause:
-                    raise TrailError(
-                        "a long value of an entry is not kept", where=cause.where, remedy=RESTORE
-                    ) from cause
-                if said.get("act") == ACT:
-                    found.append((seq, said))
-    return [said for _seq, said in sorted(found, key=lambda pair: pair[0])]
+    try:
+        return summarised(open_reader(trail_path), StatesObserved).statements
+    except EvidenceError as cause:
+        raise TrailError("a long value of an entry is not kept", where=cause.where, remedy=RESTORE) from cause
 
 
 def _snapshot(said: Mapping[str, Any]) -> Snapshot:

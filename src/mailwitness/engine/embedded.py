@@ -12,9 +12,11 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from mailwitness.engine.interface import S
 from mailwitness.engine.query import Query
 from mailwitness.errors import EvidenceError
 from mailwitness.knowledge.noise import noise_sql
+from mailwitness.trail.custody import summarised
 from mailwitness.trail.evidence import EvidenceStore
 from mailwitness.trail.reader import RESTORE, TrailReader
 from mailwitness.trail.schema import EVENTS_SCHEMA
@@ -33,10 +35,12 @@ class Embedded:
         is the reason of knowledge/noise.yaml, worked out only where a question asks for it. The view `leaves` holds
         what is no event: custody, seals, purges.
         """
+        self._reader = reader
         self._evidence = EvidenceStore(reader.trail)
         self._connection = duckdb.connect(
             config={"threads": threads, "memory_limit": memory_limit, "autoload_known_extensions": False}
         )
+        self._connection.execute("SET parquet_metadata_cache = true")  # no file of the table changes under its name
         open_views(self._connection, reader, recovered=recovered)
 
     def __enter__(self) -> Self:
@@ -74,6 +78,10 @@ class Embedded:
         if hashlib.sha256(data).hexdigest() != sha256:
             raise EvidenceError("a value kept beside its entry was changed", where=sha256, remedy=RESTORE)
         return data
+
+    def custody(self, kind: type[S]) -> S:
+        """Return what all custody leaves come to; only those are read that came since it was last asked for."""
+        return summarised(self._reader, kind)
 
     def scan_filters(self, query: Query, **parameters: Any) -> list[str]:  # noqa: ANN401 - SQL values
         """Return the filters that reach the Parquet scans of the question, for tests."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
 from mailwitness.engine.query import Query
+from mailwitness.trail.custody import Summary
+
+S = TypeVar("S", bound=Summary)
 
 
 class Engine(Protocol):
@@ -26,4 +29,8 @@ class Engine(Protocol):
 
     def long_value(self, sha256: str) -> bytes:
         """Return a value that was too long for its entry. Raises EvidenceError where it is gone or was changed."""
+        ...
+
+    def custody(self, kind: type[S]) -> S:
+        """Return what all custody leaves of the trail come to. Raises TrailError, EvidenceError as `summarised`."""
         ...

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import orjson
 import pyarrow as pa
 
 from mailwitness.analysis.filters import references_of
@@ -20,6 +19,7 @@ from mailwitness.readiness.hosts import Hosts, hosts_of
 from mailwitness.readiness.people import People
 from mailwitness.readiness.spans import Cause, Point
 from mailwitness.readiness.switches import Off, Turn, offs, turns_of
+from mailwitness.trail.custody import Summary
 
 SQL = "mailwitness.readiness.sql"
 BREAKS = frozenset({"log_cleared", "discarded", "gap"})
@@ -322,21 +322,32 @@ def _reaches(engine: Engine) -> tuple[Reach, ...]:
     )
 
 
+class Collections(Summary):
+    """When each evidence was collected, as the last leaf about it says; its SHA-256 and the time as it stands there."""
+
+    name = "collections"
+    marks = (b'"collected_at"', b'"modified_at"')
+
+    collected: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def take(self, said: Mapping[str, Any]) -> None:
+        """Note the evidence of one leaf."""
+        at = said.get("collected_at") or said.get("modified_at")
+        if isinstance(at, str):
+            self.collected.update((evidence["sha256"], at) for evidence in said.get("evidence", ()))
+
+
 def _sealed(engine: Engine, sources: tuple[str, ...]) -> dict[str, datetime]:
     """Return until when the records of late sources are complete: their last collection less how late they may be.
 
     The time of a collection is that of its file where nobody said another one.
     """
-    collected: dict[str, datetime] = {}
-    for row in engine.rows(load_query("mailwitness.analysis.sql", "custody_entries")):
-        said = orjson.loads(row["entry"])["statement"]
-        at = said.get("collected_at") or said.get("modified_at")
-        for evidence in said.get("evidence", ()) if isinstance(at, str) else ():
-            collected[evidence["sha256"]] = datetime.fromisoformat(at)
+    collected = engine.custody(Collections).collected
     latest: dict[str, datetime] = {}
     for row in engine.rows(load_query(SQL, "collected"), sources=list(sources)):
-        at = collected.get(row["evidence_sha256"])
-        if at is not None:
+        said = collected.get(row["evidence_sha256"])
+        if said is not None:
+            at = datetime.fromisoformat(said)
             latest[row["source"]] = max(at, latest.get(row["source"], at))
     hours = audit_settings().lateness
     return {source: at - timedelta(hours=hours[source].hours) for source, at in latest.items()}

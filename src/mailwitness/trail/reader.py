@@ -58,6 +58,23 @@ class TrailReader:
         """Return the Parquet files that hold leaves that are no events, sorted."""
         return self._files(events=False)
 
+    def leaf_runs(self, since: int = 0) -> list[list[Path]]:
+        """Return the files of this log that hold leaves from `since` on that are no events, in their order.
+
+        Files whose numbers overlap (merged ones) stand together: each list comes after the one before it.
+        """
+        live = [f for f in self._snapshot.files.values() if f.month == NO_EVENTS and f.log_id == self.settings.log_id]
+        runs: list[list[Path]] = []
+        reached = -1
+        for file in sorted(live, key=lambda file: file.first_seq):
+            if file.first_seq >= self.size or file.last_seq < since:
+                continue
+            if file.first_seq > reached:
+                runs.append([])
+            runs[-1].append(self.trail.events / file.path)
+            reached = max(reached, file.last_seq)
+        return runs
+
     def _files(self, *, events: bool) -> list[Path]:
         live = self._snapshot.files.values()
         chosen = (f for f in live if (f.month != NO_EVENTS) is events and f.first_seq < self.size)
