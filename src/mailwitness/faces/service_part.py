@@ -63,7 +63,8 @@ def _run_console(config: ServiceConfig, stop: Event, log: FilteringBoundLogger) 
     except msgspec.ValidationError as cause:
         raise UsageError(f"console: {cause}", where=str(config.path)) from cause
     with WriterClient(acts_socket(config.service.trail)) as writer:
-        app = web.application(config.service.trail, writer=writer, config=settings)
+        readers = web.readers_of(config.service.trail, settings)
+        app = web.application(config.service.trail, writer=writer, config=settings, readers=readers)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import anyio.to_thread
 import msgspec
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from mailwitness.collect.http_settings import is_loopback
 from mailwitness.engine.event_index import EventIndex
 from mailwitness.errors import MailwitnessError, TrailError
 from mailwitness.faces.views.integrity import Verifier
@@ -27,6 +29,9 @@ from mailwitness.faces.web.pages.account import account
 from mailwitness.faces.web.pages.change import change, event
 from mailwitness.faces.web.pages.home import home
 from mailwitness.faces.web.pages.mailbox import access, mailbox
+from mailwitness.faces.web.people.accounts import People, SecondFactor
+from mailwitness.faces.web.people.roles import FIRST, enforced, may
+from mailwitness.faces.web.people.routes import people_routes
 from mailwitness.faces.web.reader import LocalReader, Readers, Recorder, Uploads
 from mailwitness.faces.web.rendering import environment
 from mailwitness.trail.layout import Trail
@@ -39,7 +44,9 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     `hosts` are the names the console answers to (protection against DNS rebinding); `bind` and `port` where it listens;
     `anchors` the folder where checkpoints are kept elsewhere (`mailwitness anchor`), `verifier_key` the text of a key
-    kept elsewhere: with both a verification can say that the trail is anchored.
+    kept elsewhere: with both a verification can say that the trail is anchored. `people` says whether everybody signs
+    in (`accounts`) or whoever reaches the console is one auditor (`local`, on loopback alone); `second_factor` whether
+    accounts must have one; `url` how people reach it, behind a proxy for example.
     """
 
     bind: str = "127.0.0.1"
@@ -47,6 +54,14 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     hosts: tuple[str, ...] = LOCAL
     anchors: str | None = None
     verifier_key: str | None = None
+    people: Literal["accounts", "local"] = "accounts"
+    second_factor: SecondFactor = "required"
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a console that others reach and that asks nobody who he is."""
+        if self.people == "local" and not is_loopback(self.bind):
+            raise ValueError('people = "local" is for loopback: others have to sign in')
 
     @property
     def anchors_folder(self) -> Path | None:
@@ -81,7 +96,7 @@ def application(
             await anyio.to_thread.run_sync(app.state.pictures.close)
 
     app = Starlette(
-        routes=routes(),
+        routes=enforced(routes()),
         middleware=[Middleware(Guard, hosts=config.hosts)],
         exception_handlers={404: _not_found, 405: _not_found, MailwitnessError: _failed, Refused: _refused},
         lifespan=lifespan,
@@ -93,7 +108,16 @@ def application(
     app.state.uploads = uploads
     app.state.readers = readers or LocalReader()
     app.state.templates = environment()
+    app.state.templates.globals |= {"may": may, "FIRST": FIRST}
     return app
+
+
+def readers_of(trail: Path, config: ConsoleSettings) -> Readers:
+    """Return who is behind requests, as the settings say. Raises MailwitnessError where accounts cannot be opened."""
+    if config.people == "local":
+        return LocalReader()
+    is_behind_tls = (config.url or "").startswith("https:")
+    return People(trail, second_factor=config.second_factor, is_behind_tls=is_behind_tls)
 
 
 def open_index(trail: Path) -> EventIndex:
@@ -133,6 +157,7 @@ def routes() -> list[Route]:
         Route("/import", upload.upload, methods=["POST"], name="upload"),
         Route("/theme", theme, methods=["POST"], name="theme"),
         Route("/static/{name}", static, name="static"),
+        *people_routes(),
         *api_routes(),
     ]
 

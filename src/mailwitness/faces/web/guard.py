@@ -27,6 +27,10 @@ HEADERS = {
 }
 HSTS = "max-age=31536000; includeSubDomains"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+HOST_COOKIE = "__Host-mailwitness"
+"""The session's cookie over https."""
+LOCAL_COOKIE = "mailwitness_here"
+"""The session's cookie over http, which is served to this machine alone."""
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -72,7 +76,9 @@ class Guard:
             return None if site in ("same-origin", "none") else _FOREIGN
         if origin is not None:
             return None if urlsplit(origin).netloc == host else _FOREIGN
-        return None  # no browser: browsers that send neither are older than 2019, and cookies are SameSite
+        if any(name in headers.get("cookie", "") for name in (HOST_COOKIE, LOCAL_COOKIE)):
+            return "Your browser does not say which site the form is of; use one that was made since 2020."
+        return None  # a program, without a session
 
 
 def _turned_away(scope: Scope, refusal: str) -> Response:

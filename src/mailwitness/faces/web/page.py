@@ -70,6 +70,9 @@ def page(make: Page_) -> Handler:
 
 async def reader_of(request: Request) -> Reader | Response:
     """Return the person behind a request, or the answer that turns it away."""
+    known: Reader | None = getattr(request.state, "reader", None)
+    if known is not None:
+        return known
     readers: Readers = request.app.state.readers
     return await readers.of(request)
 

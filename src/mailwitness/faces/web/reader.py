@@ -23,6 +23,10 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     role: Role
+    is_signed_in: bool = False
+    """Whether he can sign out."""
+    scopes: frozenset[str] | None = None
+    """What a program's token may be used for; None for people, who may what their role allows."""
 
 
 class Readers(Protocol):

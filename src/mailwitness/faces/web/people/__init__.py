@@ -1,0 +1,1 @@
+"""People at the console: accounts, sessions, sign-in here and elsewhere, roles."""
