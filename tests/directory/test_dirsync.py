@@ -153,6 +153,7 @@ def test_a_rename_and_a_move_keep_the_guid(following, client):
     assert (renamed.object_guid, renamed.dn) == (before.object_guid, f"CN=Renamed,{MAILBOXES}")
     assert (moved.object_guid, moved.dn, moved.parent_dn) == (before.object_guid, f"CN=Renamed,{GROUPS}", GROUPS)
     assert moved.sid == before.sid
+    assert renamed.account == moved.account == before.account == "EXAMPLE\\mbx00005"
 
 
 def test_what_stands_below_a_renamed_container_is_told_too(following, client):

@@ -73,6 +73,8 @@ def history(controller, tmp_path_factory):
     (evidence / "mailbox_audit.csv").write_text(_csv(rows), encoding="utf-8")
     report = import_paths(path, [evidence], key_path=made.key_path)
     assert report.totals.unread == 0
+    client.modify_s(people["mbx00025"].dn, [(ldap.MOD_REPLACE, "msExchMailboxSecurityDescriptor", [full_access])])
+    follower.look()  # what the audit log says of this one stays out of the trail
     return path
 
 
@@ -147,6 +149,21 @@ def test_each_access_is_explained_by_the_right_that_was_given(history, mailbox, 
 def test_an_access_without_a_right_is_unexplained(history):
     [access] = ask(history, "explain", "mbx00024@example.test")
     assert access["status"] == "unexplained"
+
+
+def test_only_the_change_whose_record_is_missing_has_no_witness(history):
+    lost = ask(history, "unwitnessed")
+    assert [(each["target"], each["account"], each["right"], each["action"]) for each in lost] == [
+        ("EXAMPLE\\mbx00025", "EXAMPLE\\helpdesk", "FullAccess", "granted")
+    ]
+
+
+def test_a_mailbox_of_the_lab_by_any_of_its_names(history):
+    [guid] = {p.mailbox_guid for p in load_observations(history).principals if p.account == "EXAMPLE\\mbx00021"}
+    for name in ("mbx00021@example.test", "EXAMPLE\\mbx00021", f"CN=mbx00021,{MAILBOXES}", guid):
+        [access] = ask(history, "accesses", "--mailbox", name)
+        assert access["mailbox_ref"] == guid or access["mailbox_ref"] == "mbx00021@example.test"
+        assert {c["object_dn"] for c in ask(history, "changes", "--mailbox", name)} == {f"CN=mbx00021,{MAILBOXES}"}
 
 
 def test_who_can_open_knows_the_group_s_members(history):

@@ -105,7 +105,14 @@ class Follower:
         self, connection: Connection, folder: str, before: Mapping[str, bytes]
     ) -> tuple[Reading, dict[str, bytes]]:
         reading = Reading(connection, Path(folder) / "changes.ldif.zst", origin="dirsync")
-        return reading, {context: self._changes(reading, context, cookie) for context, cookie in before.items()}
+        domains = list(reading.domains())
+        for _dn, values in domains:  # or an account would be called without its domain from now on
+            reading.reader.learn_domain(values)
+        after = {context: self._changes(reading, context, cookie) for context, cookie in before.items()}
+        if reading.evidence.records:
+            for dn, values in domains:
+                reading.evidence.write(dn, values)
+        return reading, after
 
     def _changes(self, reading: Reading, context: str, cookie: bytes) -> bytes:
         is_domain = context == reading.root.domain

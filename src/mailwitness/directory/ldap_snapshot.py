@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ Progress = Callable[[int], None]
 """Is called with the number of objects read so far."""
 SCHEMA = ("objectClass", "lDAPDisplayName", "schemaIDGUID", "attributeSecurityGUID", "searchFlags")
 RIGHTS = ("objectClass", "cn", "rightsGuid", "validAccesses")
+_NAMED_DOMAINS = "(nETBIOSName=*)"
 DOMAINS = ("objectClass", "nCName", "nETBIOSName")
 
 
@@ -137,10 +138,15 @@ class Reading:
         """Read what names other things: domains, schema, extended rights."""
         schema = directory_objects().schema
         configuration = self.root.configuration
-        self._search(f"CN=Partitions,{configuration}", "(nETBIOSName=*)", DOMAINS)
+        self._search(f"CN=Partitions,{configuration}", _NAMED_DOMAINS, DOMAINS)
         classes = f"(|(objectClass={schema.attribute_class})(objectClass={schema.class_class}))"
         self._search(self.root.schema, classes, SCHEMA)
         self._search(f"CN=Extended-Rights,{configuration}", f"(objectClass={schema.right_class})", RIGHTS)
+
+    def domains(self) -> Iterator[Found]:
+        """Yield what tells the short names of the domains, without taking it in."""
+        for page in self.connection.pages(f"CN=Partitions,{self.root.configuration}", _NAMED_DOMAINS, DOMAINS):
+            yield from page
 
     def _search(self, base: str, search: str, attributes: Sequence[str]) -> None:
         for page in self.connection.pages(base, search, attributes):
