@@ -130,7 +130,7 @@ def _kept(reader: TrailReader, kind: type[S]) -> tuple[S, int] | None:
         if not _belongs(reader, kind, header) or hashlib.sha256(body).hexdigest() != header.sha256:
             return None
         return msgspec.msgpack.decode(body, type=kind), header.size
-    except (OSError, ValueError, msgspec.MsgspecError, VerificationError, RecursionError):
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
         return None  # whatever is wrong with it, the leaves are what counts
 
 
@@ -146,11 +146,18 @@ def _belongs(reader: TrailReader, kind: type[Summary], header: _Header) -> bool:
         return False
     if (header.log_id, header.origin) != (reader.settings.log_id, reader.origin):
         return False
-    if not 0 < header.size <= reader.size:
+    return begins_with(reader, header.size, header.root)
+
+
+def begins_with(reader: TrailReader, size: int, root: str) -> bool:
+    """Return whether the first `size` leaves of the log have that root, in hex; tiles that are damaged show nothing."""
+    if not 0 < size <= reader.size:
         return False
     tree = TiledLog(reader.trail.log(reader.settings.log_id), reader.size)
-    root = reader.root if header.size == reader.size else tree.range_hash(0, header.size)
-    return root.hex() == header.root
+    try:
+        return (reader.root if size == reader.size else tree.range_hash(0, size)).hex() == root
+    except VerificationError:
+        return False
 
 
 def _keep(reader: TrailReader, summary: Summary) -> None:

@@ -3,4 +3,5 @@
 SELECT seq, entry
 FROM leaves
 WHERE leaf_kind = 'custody'
+  AND seq >= $since -- when since
 ORDER BY log_id, seq

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from mailwitness.faces.views.picture import Picture
+from mailwitness.engine.query import load_query
+from mailwitness.faces.views.picture import SQL, Picture
 from mailwitness.trail.projection import parse_instant, resolve_blobs
 
 
@@ -53,14 +54,17 @@ _KNOWN = frozenset(
 
 
 def imports_of(picture: Picture) -> tuple[Import, ...]:
-    """Return every act of custody, the latest first; the same for all who ask of one picture."""
+    """Return every act of custody, the latest first; the same for all who ask of one picture.
+
+    Those that the picture before told are taken from it: only the leaves that came since are read.
+    """
     known = picture.kept.get("imports")
     if known is None:
+        since, told = picture.imports_before
         with picture.engine() as engine:
-            known = tuple(
-                _import(row["seq"], resolve_blobs(orjson.loads(row["entry"]), engine.long_value))
-                for row in reversed(picture.custody)
-            )
+            rows = engine.rows(load_query(SQL, "custody_entries"), since=since)
+            read = (_import(row["seq"], resolve_blobs(orjson.loads(row["entry"]), engine.long_value)) for row in rows)
+            known = (*reversed(tuple(read)), *told)
         picture.kept["imports"] = known
         picture.kept["imports_by_sha256"] = {each.sha256: each for each in reversed(known) if each.sha256}
     return tuple(known)

@@ -35,6 +35,7 @@ from mailwitness.faces.views.people import People
 from mailwitness.readiness.proof import Proof, proof_of
 from mailwitness.readiness.state import State
 from mailwitness.readiness.verdict import Asked, Verdict, verdicts
+from mailwitness.trail.custody import begins_with
 from mailwitness.trail.reader import TrailReader, open_reader
 
 SQL = "mailwitness.analysis.sql"
@@ -96,7 +97,8 @@ class Picture:
         self.coverage, self.proof, self.tally, self.hosts = worked.coverage, worked.proof, worked.tally, worked.hosts
         self.verdict_window, self.verdicts = worked.verdict_window, worked.verdicts
         self.first_at, self.last_at = worked.first_at, worked.last_at
-        self.custody = engines[0].rows(load_query(SQL, "custody_entries"))
+        self.imports_before: tuple[int, tuple[Any, ...]] = (0, ())
+        """Acts of custody that an earlier picture told, the latest first, and the leaves they are of."""
         self.kept: dict[str, Any] = {}
         """Views that are the same for everybody until the next leaf, by name."""
         self._engines: queue.LifoQueue[Embedded] = queue.LifoQueue()
@@ -143,7 +145,11 @@ def draw(trail: Path, index: EventIndex, before: Picture | None = None) -> Pictu
     added = index.take_in(reader)
     engines = [Embedded(reader, threads=2, memory_limit="1GB") for _ in range(ENGINES)]
     kept = before.worked_out if before is not None and not added and not _observed(engines[0], before) else None
-    return Picture(reader, index, engines, kept)
+    picture = Picture(reader, index, engines, kept)
+    if before is not None and begins_with(reader, before.size, before.reader.root.hex()):
+        told = before.kept.get("imports")
+        picture.imports_before = before.imports_before if told is None else (before.size, told)
+    return picture
 
 
 def _observed(engine: Embedded, before: Picture) -> bool:
