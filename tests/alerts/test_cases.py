@@ -14,10 +14,12 @@ from tests.alerts.found import NOW, finding
 
 from mailwitness.alerts.cases import Cases
 from mailwitness.alerts.suppressions import Suppressions
+from mailwitness.alerts.tables import STEPS
 from mailwitness.alerts.watchlists import Watched, Watchlists
 from mailwitness.collect.interface import NotAcknowledged
 from mailwitness.errors import UsageError
-from mailwitness.state.database import open_state
+from mailwitness.event import instant
+from mailwitness.state.database import migrate, open_state
 
 NOBODY = Watchlists([])
 PERSON = {"who": "ana", "role": "auditor", "at": NOW}
@@ -185,3 +187,112 @@ def test_two_persons_cannot_both_close_a_case(tmp_path, cases):
         one.join()
     assert len(done) == 1
     assert [line.who for line in cases.history(case.case_id) if line.did == "close"] == done
+
+
+def test_two_rules_on_one_act_are_one_case_that_shows_the_graver(cases):
+    granted = finding(0, rule_id="granted", title="Granted", level="low", event_ids=("e1",), tags=("a",))
+    used = finding(
+        1,
+        rule_id="hit_and_run",
+        title="Used and taken away",
+        level="critical",
+        event_ids=("e1", "e2", "e3"),
+        mailbox_ref="director@example.test",
+        actor="EXAMPLE\\thief",
+        tags=("a", "b"),
+        occurred_at=NOW + timedelta(hours=9),
+    )
+    [case] = cases.take([granted], NOBODY, NOW).opened
+    taken = cases.take([used], NOBODY, NOW)
+    assert (taken.opened, taken.grown) == ([], [])
+    [raised] = taken.raised
+    assert (raised.case_id, raised.findings) == (case.case_id, 2)
+    assert (raised.title, raised.level, raised.rule_id) == ("Used and taken away", "critical", "hit_and_run")
+    assert (raised.rules, raised.tags) == (("granted", "hit_and_run"), ("a", "b"))
+    assert [one.rule_id for one in cases.evidence(case.case_id)] == ["granted", "hit_and_run"]
+    assert cases.all(mailbox_ref="EXAMPLE\\director") == cases.all(mailbox_ref="director@example.test") == [raised]
+    assert cases.take([granted, used], NOBODY, NOW).opened == []
+    assert cases.case(case.case_id) == raised
+
+
+def test_a_finding_of_two_cases_makes_them_one(cases):
+    granted = finding(0, rule_id="granted", level="low", event_ids=("e1",))
+    opened = finding(1, rule_id="opened", level="medium", event_ids=("e2",), title="Opened")
+    first = cases.take([granted], NOBODY, NOW).opened[0]
+    second = cases.take([opened], NOBODY, NOW + timedelta(minutes=1)).opened[0]
+    taken = cases.take([finding(2, rule_id="both", level="low", event_ids=("e1", "e2"))], NOBODY, NOW)
+    assert (taken.opened, taken.raised) == ([], [])
+    [case] = taken.grown
+    assert (case.case_id, case.rules, case.findings) == (first.case_id, ("both", "granted", "opened"), 3)
+    assert (case.level, case.title) == ("medium", "Opened")
+    assert cases.all() == [case]
+    assert cases.counts() == {("open", "medium"): 1}
+    gone = cases.case(second.case_id)
+    assert (gone.state, gone.findings) == ("closed", 0)
+    assert cases.history(second.case_id)[-1].why == f"of the same act as case {first.case_id}"
+    assert cases.take([opened], NOBODY, NOW).opened == []
+
+
+def test_cases_that_become_one_before_they_were_told_are_told_once(cases):
+    found = [
+        finding(0, rule_id="granted", level="low", event_ids=("e1",)),
+        finding(1, rule_id="opened", level="high", event_ids=("e2",), occurred_at=NOW + timedelta(seconds=1)),
+        finding(2, rule_id="both", level="low", event_ids=("e1", "e2"), occurred_at=NOW + timedelta(seconds=2)),
+    ]
+    taken = cases.take(found, NOBODY, NOW)
+    assert [(case.level, case.findings) for case in taken.opened] == [("high", 3)]
+    assert (taken.raised, taken.grown) == ([], [])
+
+
+def test_a_case_that_was_low_is_told_again_of_a_graver_one_that_nobody_heard_of(cases):
+    cases.take([finding(0, rule_id="granted", level="low", event_ids=("e1",))], NOBODY, NOW)
+    later = [
+        finding(1, rule_id="opened", level="high", event_ids=("e2",), occurred_at=NOW + timedelta(hours=2)),
+        finding(2, rule_id="both", level="low", event_ids=("e1", "e2"), occurred_at=NOW + timedelta(hours=3)),
+    ]
+    taken = cases.take(later, NOBODY, NOW)
+    assert (taken.opened, [case.level for case in taken.raised]) == ([], ["high"])
+
+
+@pytest.mark.parametrize("other", [{"mailbox_ref": "EXAMPLE\\b"}, {"actor": "EXAMPLE\\b"}])
+def test_one_rule_about_somebody_else_is_another_case_even_by_the_same_event(cases, other):
+    switched = finding(0, rule_id="audit_off", event_ids=("e1",), mailbox_ref=None)
+    used = [finding(n, rule_id="used", event_ids=("e1", f"u{n}"), **more) for n, more in ((1, {}), (2, other))]
+    cases.take([switched, *used], NOBODY, NOW)
+    assert sorted(case.rules for case in cases.all()) == [("audit_off", "used"), ("used",)]
+
+
+def test_a_case_somebody_took_up_is_kept_and_takes_the_other_in(cases):
+    first = cases.take([finding(0, rule_id="a", event_ids=("e1",))], NOBODY, NOW).opened[0]
+    second = cases.take([finding(1, rule_id="b", event_ids=("e2",))], NOBODY, NOW + timedelta(hours=1)).opened[0]
+    cases.move(second.case_id, "acknowledge", why="mine", **PERSON)
+    cases.take([finding(2, rule_id="c", event_ids=("e1", "e2"))], NOBODY, NOW)
+    assert [(case.case_id, case.state, case.findings) for case in cases.all()] == [(second.case_id, "acknowledged", 3)]
+    assert cases.case(first.case_id).findings == 0
+
+
+def test_what_a_suppression_does_not_cover_does_not_disappear_in_a_case_it_holds_back(cases, state):
+    Suppressions(state).add(
+        rule_id="granted", who="ana", comment="migration", at=NOW, expires_at=NOW + timedelta(days=1)
+    )
+    held = cases.take([finding(0, rule_id="granted", level="low", event_ids=("e1",))], NOBODY, NOW).opened[0]
+    [told] = cases.take([finding(1, rule_id="hit_and_run", event_ids=("e1", "e2"))], NOBODY, NOW).opened
+    assert (held.suppressed_by, told.suppressed_by) == (1, None)
+
+
+def test_cases_of_before_are_found_by_their_events(tmp_path):
+    connection = open_state(tmp_path)
+    migrate(connection, "findings", STEPS[:1])
+    connection.execute(
+        "INSERT INTO findings_cases VALUES ('c', 'granted', 'Granted', 'low', 'm', 'a', '', '[]', '[]', 'open', NULL,"
+        " ?, ?, ?, ?, 1)",
+        [instant(NOW)] * 4,
+    )
+    connection.execute(
+        "INSERT INTO findings_evidence VALUES ('f', 'c', ?, ?, 'low', 'Granted', '[\"e1\"]', '{}')", [instant(NOW)] * 2
+    )
+    connection.commit()
+    cases = Cases(connection)
+    [case] = cases.take([finding(1, rule_id="used", event_ids=("e1",))], NOBODY, NOW).raised
+    assert (case.case_id, case.rules) == ("c", ("granted", "used"))
+    connection.close()

@@ -1,4 +1,4 @@
-"""Findings become cases: one of a kind, of one mailbox and one actor, within a window; who decided what and why."""
+"""Findings become cases: those of one act, and of one kind within a window, together; who decided what and why."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailwitness.alerts.alert import level_of, rank
+from mailwitness.alerts.one_act import can_be_one, cases_of, lead, move_into, note_events
 from mailwitness.alerts.suppressions import Suppression, Suppressions
 from mailwitness.alerts.tables import make_tables
 from mailwitness.alerts.watchlists import Watchlists
@@ -30,13 +31,16 @@ _MOVES: dict[Move, tuple[frozenset[State], State | None]] = {
     "comment": (frozenset({"open", "acknowledged", "closed"}), None),
 }
 SERVICE = "mailwitness"
-"""Who opened a case, in its history: nobody but a person closes one."""
+"""Who opened a case, in its history, or put two into one: nobody but a person decides that one is done with."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """One finding of a case."""
 
     finding_id: str
+    rule_id: str
+    mailbox_ref: str | None
+    actor: str | None
     occurred_at: datetime
     taken_at: datetime
     level: str
@@ -55,7 +59,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What belongs together: one rule, mailbox and actor, findings not further apart than the window."""
+    """What belongs together: findings of one act, and of one rule, mailbox and actor within the window.
+
+    `rule_id`, `title`, `level`, `mailbox_ref`, `actor` and `description` are those of the gravest, of the first of
+    equally grave ones.
+    """
 
     case_id: str
     rule_id: str
@@ -67,6 +75,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     watched: tuple[str, ...]
     """The watchlists that weighed it."""
+    rules: tuple[str, ...]
+    """Every rule that found something of it."""
     state: State
     suppressed_by: int | None
     first_at: datetime
@@ -116,8 +126,13 @@ class Cases:
                     "SELECT 1 FROM findings_evidence WHERE finding_id = ?", (finding.finding_id,)
                 ).fetchone():
                     continue
-                case_id, did = self._place(finding, watchlists, suppressions, now)
+                case_id, did, gone = self._place(finding, watchlists, suppressions, now)
                 {"opened": opened, "raised": raised, "grown": grown}[did][case_id] = None
+                for other, is_graver in gone:  # what was not told of it yet is told of the case it went into
+                    untold = other in opened or other in raised
+                    for kind in (opened, raised, grown):
+                        kind.pop(other, None)
+                    (raised if untold and is_graver else grown)[case_id] = None
             taken = Taken(
                 [self.case(case_id) for case_id in opened],
                 [self.case(case_id) for case_id in raised if case_id not in opened],
@@ -129,20 +144,23 @@ class Cases:
 
     def _place(
         self, finding: Finding, watchlists: Watchlists, suppressions: list[Suppression], now: datetime
-    ) -> tuple[str, str]:
+    ) -> tuple[str, str, list[tuple[str, bool]]]:
+        """Put a finding into its case; return that, what it did to it, and the cases that went into it (`_one_of`)."""
         level, lines = watchlists.weigh(level_of(finding.level), finding.mailbox_ref, finding.actor)
-        near = self._case_near(finding)
-        if near is None:
+        about = (finding.rule_id, finding.mailbox_ref, finding.actor)
+        covering = next((one.number for one in suppressions if one.covers(*about)), None)
+        near = cases_of(self._connection, finding, self._within, suppressed=covering is not None)
+        gone: list[tuple[str, bool]] = []
+        if not near:
             case_id = _case_id(finding)
-            covering = (s.number for s in suppressions if s.covers(finding.rule_id, finding.mailbox_ref, finding.actor))
-            self._open(case_id, finding, level, sorted({line.watchlist for line in lines}), next(covering, None), now)
+            self._open(case_id, finding, level, sorted({line.watchlist for line in lines}), covering, now)
             did = "opened"
         else:
-            case_id = near["case_id"]
-            did = "raised" if rank(level) > rank(near["level"]) else "grown"
-            self._grow(near, finding, level if did == "raised" else near["level"], now)
+            case_id, gone = self._one_of(near, now)
+            did = self._grow(case_id, finding, level, now)
         self._connection.execute(
-            "INSERT INTO findings_evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO findings_evidence (finding_id, case_id, occurred_at, taken_at, level, title, event_ids,"
+            " summary, rule_id, mailbox_ref, actor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 finding.finding_id,
                 case_id,
@@ -152,24 +170,27 @@ class Cases:
                 finding.title,
                 _json(list(finding.event_ids)),
                 _json(dict(finding.summary)),
+                *about,
             ),
         )
-        return case_id, did
+        note_events(self._connection, case_id, finding.event_ids)
+        return case_id, did, gone
 
-    def _case_near(self, finding: Finding) -> sqlite3.Row | None:
-        """Return the case not closed whose time, widened by the window, holds the finding; the newest of several."""
-        row: sqlite3.Row | None = self._connection.execute(
-            "SELECT * FROM findings_cases WHERE rule_id = ? AND mailbox_ref IS ? AND actor IS ? AND state <> 'closed'"
-            " AND last_at >= ? AND first_at <= ? ORDER BY last_at DESC, case_id LIMIT 1",
-            (
-                finding.rule_id,
-                finding.mailbox_ref,
-                finding.actor,
-                instant(_moved(finding.occurred_at, -self._within)),
-                instant(_moved(finding.occurred_at, self._within)),
-            ),
-        ).fetchone()
-        return row
+    def _one_of(self, near: list[sqlite3.Row], now: datetime) -> tuple[str, list[tuple[str, bool]]]:
+        """Make one case of those a finding belongs to, where they can be one.
+
+        Returns it, and those that went into it: each with whether it was graver.
+        """
+        case_id: str = near[0]["case_id"]
+        gone: list[tuple[str, bool]] = []
+        for other in near[1:]:
+            if can_be_one(self._connection, case_id, other):
+                is_graver = rank(other["level"]) > rank(self.case(case_id).level)
+                move_into(self._connection, case_id, other, now, leads=is_graver)
+                self._note(case_id, now, SERVICE, "joined", f"case {other['case_id']} is of the same act")
+                self._note(other["case_id"], now, SERVICE, "joined", f"of the same act as case {case_id}")
+                gone.append((other["case_id"], is_graver))
+        return case_id, gone
 
     def _open(
         self, case_id: str, finding: Finding, level: Level, watched: list[str], covering: int | None, now: datetime
@@ -194,15 +215,20 @@ class Cases:
         why = "" if covering is None else f"suppression {covering}"
         self._note(case_id, now, SERVICE, "opened", why)
 
-    def _grow(self, near: sqlite3.Row, finding: Finding, level: Level, now: datetime) -> None:
-        at = instant(finding.occurred_at)
+    def _grow(self, case_id: str, finding: Finding, level: Level, now: datetime) -> str:
+        """Let a case have a finding more; return whether that only made it grow, or raised it."""
+        at, before = instant(finding.occurred_at), self.case(case_id)
         self._connection.execute(
-            "UPDATE findings_cases SET level = ?, first_at = min(first_at, ?), last_at = max(last_at, ?),"
+            "UPDATE findings_cases SET first_at = min(first_at, ?), last_at = max(last_at, ?), tags = ?,"
             " changed_at = ?, findings = findings + 1 WHERE case_id = ?",
-            (level, at, at, instant(now), near["case_id"]),
+            (at, at, _json(list(dict.fromkeys((*before.tags, *finding.tags)))), instant(now), case_id),
         )
-        if level != near["level"]:
-            self._note(near["case_id"], now, SERVICE, "raised", f"{near['level']} to {level}")
+        if rank(level) <= rank(before.level):
+            return "grown"
+        shown = {name: getattr(finding, name) for name in ("rule_id", "title", "mailbox_ref", "actor", "description")}
+        lead(self._connection, case_id, shown | {"level": level})
+        self._note(case_id, now, SERVICE, "raised", f"{before.level} to {level}")
+        return "raised"
 
     def _note(self, case_id: str, at: datetime, who: str, did: str, why: str) -> None:
         self._connection.execute(
@@ -244,7 +270,7 @@ class Cases:
 
     def case(self, case_id: str) -> Case:
         """Return a case. Raises UsageError where there is none."""
-        row = self._connection.execute("SELECT * FROM findings_cases WHERE case_id = ?", (case_id,)).fetchone()
+        row = self._connection.execute("SELECT * FROM findings_whole WHERE case_id = ?", (case_id,)).fetchone()
         if row is None:
             raise UsageError(f"there is no case {case_id[:80]!r}")
         return _case(row)
@@ -254,8 +280,8 @@ class Cases:
     ) -> list[Case]:
         """Return cases, the newest first; those of one state or one mailbox where asked."""
         rows = self._connection.execute(
-            "SELECT * FROM findings_cases WHERE state = coalesce(:state, state)"
-            " AND (:mailbox IS NULL OR mailbox_ref = :mailbox)"
+            "SELECT * FROM findings_whole WHERE findings > 0 AND state = coalesce(:state, state)"
+            " AND (:mailbox IS NULL OR case_id IN (SELECT case_id FROM findings_evidence WHERE mailbox_ref = :mailbox))"
             " ORDER BY last_at DESC, case_id LIMIT :limit OFFSET :from",
             {"state": state, "mailbox": mailbox_ref, "limit": limit, "from": offset},
         ).fetchall()
@@ -264,7 +290,8 @@ class Cases:
     def between(self, since: datetime, until: datetime) -> list[Case]:
         """Return the cases that were opened, or changed, from `since` to before `until`, the oldest first."""
         rows = self._connection.execute(
-            "SELECT * FROM findings_cases WHERE changed_at >= ? AND opened_at < ? ORDER BY opened_at, case_id",
+            "SELECT * FROM findings_whole WHERE findings > 0 AND changed_at >= ? AND opened_at < ?"
+            " ORDER BY opened_at, case_id",
             (instant(since), instant(until)),
         ).fetchall()
         return [_case(row) for row in rows]
@@ -272,7 +299,7 @@ class Cases:
     def counts(self) -> dict[tuple[str, str], int]:
         """Return how many cases there are, by state and level."""
         rows = self._connection.execute(
-            "SELECT state, level, count(*) AS cases FROM findings_cases GROUP BY state, level"
+            "SELECT state, level, count(*) AS cases FROM findings_cases WHERE findings > 0 GROUP BY state, level"
         ).fetchall()
         return {(row["state"], row["level"]): row["cases"] for row in rows}
 
@@ -285,6 +312,9 @@ class Cases:
         return [
             Evidence(
                 finding_id=row["finding_id"],
+                rule_id=row["rule_id"],
+                mailbox_ref=row["mailbox_ref"],
+                actor=row["actor"],
                 occurred_at=parse_instant(row["occurred_at"]),
                 taken_at=parse_instant(row["taken_at"]),
                 level=row["level"],
@@ -327,18 +357,11 @@ def _case_id(finding: Finding) -> str:
     return hashlib.sha256(canonical(["case", finding.finding_id])).hexdigest()[:16]
 
 
-def _moved(at: datetime, by: timedelta) -> datetime:
-    try:
-        return at + by
-    except OverflowError:
-        return at
-
-
 def _case(row: sqlite3.Row) -> Case:
     values: dict[str, Any] = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates its values
     for name in ("first_at", "last_at", "opened_at", "changed_at"):
         values[name] = parse_instant(values[name])
-    for name in ("tags", "watched"):
+    for name in ("tags", "watched", "rules"):
         values[name] = tuple(_read(values[name]))
     return Case(**values)
 

@@ -77,6 +77,32 @@ STEPS = (
     CREATE INDEX findings_outbox_waiting ON findings_outbox (destination, next_at) WHERE state = 'waiting';
     CREATE INDEX findings_outbox_ended ON findings_outbox (destination, ended_at);
     """,
+    """
+    ALTER TABLE findings_evidence ADD COLUMN rule_id TEXT NOT NULL DEFAULT '';
+    ALTER TABLE findings_evidence ADD COLUMN mailbox_ref TEXT;
+    ALTER TABLE findings_evidence ADD COLUMN actor TEXT;
+    UPDATE findings_evidence SET (rule_id, mailbox_ref, actor) = (
+        SELECT rule_id, mailbox_ref, actor FROM findings_cases AS c WHERE c.case_id = findings_evidence.case_id
+    );
+    CREATE INDEX findings_evidence_about ON findings_evidence (rule_id, mailbox_ref, actor, occurred_at);
+    CREATE INDEX findings_evidence_mailbox ON findings_evidence (mailbox_ref);
+    DROP INDEX findings_cases_group;
+    CREATE TABLE findings_events (
+        event_id TEXT NOT NULL,
+        case_id TEXT NOT NULL REFERENCES findings_cases (case_id),
+        PRIMARY KEY (event_id, case_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX findings_events_case ON findings_events (case_id);
+    INSERT OR IGNORE INTO findings_events
+        SELECT json_each.value, case_id FROM findings_evidence, json_each(findings_evidence.event_ids);
+    CREATE VIEW findings_whole AS
+        SELECT c.*, (
+            SELECT json_group_array(rule_id) FROM (
+                SELECT DISTINCT f.rule_id FROM findings_evidence AS f WHERE f.case_id = c.case_id ORDER BY f.rule_id
+            )
+        ) AS rules
+        FROM findings_cases AS c;
+    """,
 )
 
 

@@ -53,6 +53,9 @@ class Teller:
         evidence = self._cases.evidence(case.case_id, EVENTS_SHOWN)
         event_ids = [event_id for one in evidence for event_id in one.event_ids]
         facts = dict(evidence[-1].summary) if evidence else {}
+        others = [rule for rule in case.rules if rule != case.rule_id]
+        if others:
+            facts["Also found by"] = ", ".join(others)
         if case.watched:
             facts["Watchlists"] = ", ".join(case.watched)
         return Alert(
