@@ -197,8 +197,7 @@ def test_answers_are_as_described(api, described, name):
 @pytest.mark.parametrize("name", [each.name for each in OPERATIONS])
 def test_who_may_do_what_is_as_declared(api, name, role):
     operation = next(each for each in OPERATIONS if each.name == name)
-    path = ADDRESSES[name][0] if name in ADDRESSES else operation.path.replace("{form}", "csv").replace("{case}", "x")
-    query = ADDRESSES[name][1] if name in ADDRESSES else {}
+    path, query = ADDRESSES.get(name, (operation.path.replace("{form}", "csv").replace("{case}", "x"), {}))
     answer = api.request(operation.method, path, params=query, headers=as_role(role))
     if role == "nobody":
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="mailwitness"')
@@ -216,15 +215,16 @@ def operations(address):
     return {each.ok().definition.raw["operationId"]: each.ok() for each in schema.get_all_operations()}
 
 
+@pytest.mark.parametrize("count", [4, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("name", [each.name for each in OPERATIONS])
-def test_whatever_is_asked_is_answered_as_described(operations, name, mode):
+def test_whatever_is_asked_is_answered_as_described(operations, name, mode, count):
     operation = operations[name]
     if mode is GenerationMode.NEGATIVE and not (operation.query or operation.path_parameters or operation.body):
         mode = GenerationMode.POSITIVE  # nothing can be wrong
     wanted = operation.as_strategy(generation_mode=mode)
 
-    @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=wanted)
     def ask(case):
         case.call_and_validate(headers=as_role("auditor"))

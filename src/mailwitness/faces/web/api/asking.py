@@ -65,7 +65,7 @@ class NamesOf:
         count = place.count if place else len(listed)
         following = written(Place(size, 0, shown[-1][0], asked, count)) if more else None
         answer = NamesAnswer(items=tuple(each[2] for each in shown), count=count, next=following, as_of=call.as_of)
-        return Answered(value=answer, subject=f"{self._kind}s")
+        return Answered(value=answer, subject="mailboxes" if self._kind == "mailbox" else f"{self._kind}s")
 
 
 def _listed(picture: Picture, kind: Page) -> list[tuple[str, str, Named]]:

@@ -30,6 +30,7 @@ _SAID = {
     500: "The trail could not be read.",
     503: "It could not be recorded that this was read or done, so it was not. Try again.",
 }
+_BYTES = {"type": "string", "format": "binary", "minLength": 1}
 _ALWAYS = (400, 401, 403, 500, 503)
 _ABOUT = """\
 Everything the console shows. Times are RFC 3339 in UTC. Texts are as the records have them: whoever caused a record
@@ -92,7 +93,7 @@ def _operation(operation: Operation, by_type: dict[Any, Json], components: dict[
         "responses": _responses(operation, by_type),
     }
     if operation.body is bytes:
-        said["requestBody"] = {"required": True, "content": {"application/octet-stream": {"schema": {}}}}
+        said["requestBody"] = {"required": True, "content": {"application/octet-stream": {"schema": _BYTES}}}
     elif operation.body is not None:
         said["requestBody"] = {"required": True, "content": {"application/json": {"schema": by_type[operation.body]}}}
     return said
@@ -131,13 +132,17 @@ def _responses(operation: Operation, by_type: dict[Any, Json]) -> Json:
     else:
         content = {"application/json": {"schema": by_type[operation.answer]}}
     said: Json = {str(operation.status): {"description": _SAID[operation.status], "content": content}}
-    if operation.of_trail:
+    if operation.of_trail and operation.method == "GET":
         said["200"]["headers"] = {"ETag": {"description": "The checkpoint.", "schema": {"type": "string"}}}
         said["304"] = {"description": _SAID[304]}
     problem = {"content": {MEDIA: {"schema": by_type[ProblemDetails]}}}
-    for status in sorted({*_ALWAYS, *operation.errors}):
+    for status in sorted({*_ALWAYS, *_of_body(operation), *operation.errors}):
         said[str(status)] = {"description": _SAID.get(status, HTTPStatus(status).phrase), **problem}
     return said
+
+
+def _of_body(operation: Operation) -> tuple[int, ...]:
+    return () if operation.body is None else (413, 415)
 
 
 def _name(ref: Json) -> str:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mailwitness.collect.interface import BATCH_BYTES
 from mailwitness.errors import MailwitnessError, UsageError
 from mailwitness.faces.views.picture import AsOf, Pictures, as_of
 from mailwitness.faces.web.api.description import description
@@ -26,6 +27,8 @@ from mailwitness.faces.web.reader import Reader
 PREFIX = "/api/"
 JSON_BYTES = 64 << 10
 """Bytes of a JSON body at most."""
+UPLOAD_BYTES = BATCH_BYTES
+"""Bytes of one upload at most."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mailwitness"'}
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -116,6 +119,8 @@ async def _reader(request: Request, operation: Operation) -> Reader:
     reader = await reader_of(request)
     if isinstance(reader, Response):
         raise Problem(401, "Nobody known is asking.", "Send a token: Authorization: Bearer TOKEN.")
+    if reader.scopes is not None and operation.scope not in reader.scopes:
+        raise Problem(403, f"The token is not for the scope {operation.scope}.", "Have a token made that is.")
     if reader.role not in operation.roles:
         raise Problem(
             403, f"The role {reader.role} does not allow this.", f"It is for the roles {', '.join(operation.roles)}."
@@ -131,7 +136,11 @@ async def _body(request: Request, operation: Operation) -> Any:  # noqa: ANN401 
     media = "application/octet-stream" if wanted is bytes else "application/json"
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media:
         raise Problem(415, "The body is of another kind.", f"Send it as {media}.", where="Content-Type")
-    data = await _read(request, JSON_BYTES)
+    data = await _read(request, UPLOAD_BYTES if wanted is bytes else JSON_BYTES)
+    if wanted is bytes:
+        if not data:
+            raise Problem(400, "The body is empty.", "Send the file itself as the body.")
+        return data
     try:
         return msgspec.json.decode(data, type=wanted)
     except msgspec.MsgspecError as cause:

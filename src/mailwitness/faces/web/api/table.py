@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mailwitness.collect.interface import Receipt
 from mailwitness.faces.views.findings import FindingView
-from mailwitness.faces.web.api import answers, asking, watching
+from mailwitness.faces.web.api import answers, asking, deciding, watching
 from mailwitness.faces.web.api import parameters as taken
 from mailwitness.faces.web.api.operation import Operation
 from mailwitness.faces.web.exports import EXPORTS
@@ -169,6 +170,20 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="findings",
     ),
     Operation(
+        method="POST",
+        path="/findings/{case}/moves",
+        name="move",
+        summary="Acknowledge, close, reopen or comment a case; it is recorded who and why.",
+        work=deciding.move,
+        parameters=taken.CasePath,
+        body=deciding.Decision,
+        answer=deciding.Decided,
+        scope="decide",
+        errors=(404, 409),
+        of_trail=False,
+        tag="findings",
+    ),
+    Operation(
         method="GET",
         path="/coverage",
         name="coverage",
@@ -210,6 +225,37 @@ OPERATIONS: tuple[Operation, ...] = (
         work=watching.progress,
         answer=answers.Progress,
         roles=ALL,
+        of_trail=False,
+        tag="custody",
+    ),
+    Operation(
+        method="POST",
+        path="/integrity/verifications",
+        name="verify",
+        summary="Begin a verification of the whole trail.",
+        work=deciding.verify,
+        body=deciding.Wanted,
+        answer=answers.Progress,
+        roles=("auditor", "witness"),
+        scope="verify",
+        status=202,
+        errors=(409,),
+        of_trail=False,
+        tag="custody",
+    ),
+    Operation(
+        method="POST",
+        path="/uploads",
+        name="upload",
+        summary="Bring a file of evidence in; it goes into custody, and the receipt says what became of it.",
+        work=deciding.upload,
+        query=deciding.OfUpload,
+        body=bytes,
+        answer=Receipt,
+        roles=("auditor", "collector"),
+        scope="upload",
+        status=201,
+        errors=(404, 409),
         of_trail=False,
         tag="custody",
     ),
