@@ -6,13 +6,16 @@ import time
 from datetime import timedelta
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.analysis.rows import START
 
 from mailwitness.analysis.coverage import LISTED, Coverage, Part, coverage_of
 from mailwitness.analysis.filters import Filters
-from mailwitness.analysis.gaps import gaps
+from mailwitness.analysis.gaps import RecordNumbersSeen, gaps
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import EvidenceError
 from mailwitness.trail.create import create_trail
@@ -127,3 +130,38 @@ def test_a_loss_that_lasts_into_the_asked_time_is_blind():
     assert any("stopped recording" in part.what for part in coverage_of(Throttled(), inside).parts)
     after = Filters(since=START + timedelta(hours=25))
     assert not any("stopped recording" in part.what for part in coverage_of(Throttled(), after).parts)
+
+
+NUMBERS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 6)), max_size=8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    deliveries=st.lists(st.tuples(st.sampled_from(["DC1", "dc1", "dc2"]), NUMBERS), max_size=8), cleared=st.booleans()
+)
+def test_holes_are_what_no_delivery_saw_however_the_numbers_were_delivered(deliveries, cleared):
+    seen = RecordNumbersSeen()
+    numbers = {}
+    for computer, ranges in deliveries:
+        pairs = [str(number) for first, more in ranges for number in (first, first + more)]
+        said = {"continuity": [{"computer": computer, "channel": "Security", "ranges": pairs}]}
+        seen = msgspec.msgpack.decode(msgspec.msgpack.encode(seen), type=RecordNumbersSeen)  # as it is kept between two
+        seen.take(said)
+        for first, more in ranges:
+            numbers.setdefault(computer.lower(), set()).update(range(first, first + more + 1))
+    if cleared:
+        seen.take({"clears": [{"computer": "DC1", "channel": "Security", "record_id": "1"}]})
+    missing = [
+        (computer, number)
+        for computer, of_it in sorted(numbers.items())
+        for number in range(min(of_it, default=0), max(of_it, default=0))
+        if number not in of_it
+    ]
+    if cleared and min(numbers.get("dc1", ()), default=0) == 1:  # the first hole parts the new count from the older
+        of_dc1 = numbers["dc1"]
+        end = next((n for n in range(1, max(of_dc1)) if n not in of_dc1), None)
+        while end is not None and ("dc1", end) in missing:
+            missing.remove(("dc1", end))
+            end += 1
+    told = [(computer, n) for computer, _channel, first, last in seen.holes() for n in range(first, last + 1)]
+    assert told == missing
