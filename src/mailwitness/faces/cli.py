@@ -10,6 +10,7 @@ import typer
 from mailwitness import __version__
 from mailwitness.errors import MailwitnessError
 from mailwitness.faces import (
+    verbs_case,
     verbs_console,
     verbs_coverage,
     verbs_demo,
@@ -44,6 +45,7 @@ for module in (
     verbs_coverage,
     verbs_reach,
     verbs_findings,
+    verbs_case,
     verbs_integrity,
     verbs_report,
     verbs_demo,
