@@ -72,7 +72,7 @@ def findings(
 ) -> None:
     """Show what the rules find in the trail; the exit code is 1 where there is anything."""
     wanted = at_least(_level(level))
-    corpus = _corpus(own)
+    corpus = corpus_of(own)
     if rule:
         unknown = sorted(set(rule) - {each.rule_id for each in corpus.rules})
         if unknown:
@@ -105,7 +105,7 @@ def findings(
 @rules.command("list")
 def list_rules(own: RulesOption = None, form: FormatOption = Format.table) -> None:
     """List the rules that run, those of the product first."""
-    corpus = _corpus(own)
+    corpus = corpus_of(own)
     write(
         Answer(
             verb="rules list",
@@ -125,7 +125,7 @@ def check_rules(
     accept: AcceptOption = "",
 ) -> None:
     """List which rules of your own cannot be taken or find nothing, and why; exit code 4 where any is not taken."""
-    corpus = _corpus(paths, builtin=False)
+    corpus = corpus_of(paths, builtin=False)
     sleeping = [rule for rule in corpus.rules if rule.asleep]
     notes = [
         f"{len(corpus.rules)} rules can be taken, {len(corpus.refused)} cannot; {len(sleeping)} find nothing here."
@@ -149,7 +149,7 @@ def try_rules(
     """Try rules on samples: one that fires and one that stays quiet; the exit code is 1 where one does not."""
     if not samples.is_dir():
         raise UsageError(f"{samples} is no folder", remedy="name the folder that holds RULE/fires* and RULE/quiet*")
-    corpus = _corpus(own, builtin=not own)
+    corpus = corpus_of(own, builtin=not own)
     wanted = set(rule) if rule else {each.rule_id for each in corpus.rules}
     with tempfile.TemporaryDirectory(prefix="mailwitness-rules-") as work:
         tried = try_samples(corpus.only(wanted), samples, Path(work))
@@ -191,7 +191,7 @@ def _refused_item(refused: Refused) -> dict[str, Any]:
     return {"path": refused.path, "title": refused.title, "reason": refused.reason}
 
 
-def _corpus(own: list[Path] | None, *, builtin: bool = True) -> Corpus:
+def corpus_of(own: list[Path] | None, *, builtin: bool = True) -> Corpus:
     """Return the rules; raises UsageError without the extra that reads them, or for a path that is not there."""
     if find_spec("sigma") is None:
         raise UsageError("the rules need pySigma, which is not installed", remedy="pip install 'mailwitness[rules]'")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mailwitness.errors import UsageError
+from mailwitness.faces import verbs_export
 from mailwitness.faces.exit_codes import FOUND, NOT_COVERED, accepted, strongest
 from mailwitness.faces.options import (
     AcceptOption,
@@ -135,5 +136,6 @@ def forms_of(text: str) -> list[str]:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add these verbs to `app`."""
+    """Add these verbs to `app`, and with them export, which writes the same for programs."""
     app.add_typer(report)
+    verbs_export.add_to(app)
