@@ -207,3 +207,26 @@ def test_a_rule_that_can_find_nothing_says_so(tmp_path, detection, is_asleep):
 
 def test_no_rule_of_the_product_is_asleep():
     assert [rule.rule_id for rule in load_rules().rules if rule.asleep] == []
+
+
+@pytest.mark.parametrize(
+    "aside",
+    [
+        {"author": ["A", "B"]},
+        {"related": [{"id": "9cf01b6c-e723-4841-a868-6d7f8245ca6e", "type": "obsoletes"}]},
+        {"date": "last spring"},
+        {"tags": ["bloodhound", "attack.t1098", 7]},
+    ],
+)
+def test_what_says_nothing_of_what_a_rule_finds_costs_no_rule(tmp_path, aside):
+    rule = {
+        "title": "t",
+        "name": "mine",
+        "tags": ["attack.t1098"],
+        "logsource": {"product": "windows", "service": "security"},
+        "detection": {"s": {"EventID": 4756}, "condition": "s"},
+    }
+    corpus = corpus_of(tmp_path, yaml.safe_dump(rule | aside))
+    assert corpus.refused == ()
+    assert [(one.rule_id, one.tags) for one in corpus.rules] == [("mine", ("attack.t1098",))]
+    assert corpus_of(tmp_path, yaml.safe_dump(rule | aside | {"level": "dreadful"})).rules == ()

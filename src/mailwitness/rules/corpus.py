@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -50,19 +51,36 @@ def load_rules(folders: Iterable[Path] = (), *, builtin: bool = True) -> Corpus:
 
 
 def _parsed(path: str, document: Document, refused: list[Refused]) -> SigmaRule | SigmaCorrelationRule | None:
-    title = str(document["title"])
-    errors: list[Any]
+    rule, errors = _read(document)
+    if errors:
+        rule, left = _read(_without_asides(document))  # what says nothing of what it finds costs no rule
+        errors = errors if left else []
+    if errors:
+        refused.append(Refused(path=path, title=str(document["title"]), reason=f"no Sigma rule: {_line(errors[0])}"))
+        return None
+    return rule
+
+
+def _read(document: Document) -> tuple[SigmaRule | SigmaCorrelationRule | None, list[Any]]:
     try:
         kind = SigmaCorrelationRule if "correlation" in document else SigmaRule
         rule: SigmaRule | SigmaCorrelationRule = kind.from_dict(document, collect_errors=True)
-        errors = list(rule.errors)
     except (SigmaError, *_DEFECTS) as error:
-        errors = [error]
-        rule = None  # type: ignore[assignment]
-    if errors:
-        refused.append(Refused(path=path, title=title, reason=f"no Sigma rule: {_line(errors[0])}"))
-        return None
-    return rule
+        return None, [error]
+    return rule, list(rule.errors)
+
+
+_ASIDES = frozenset({"author", "date", "license", "modified", "references", "related", "scope"})
+"""What a rule says of itself and nothing here uses."""
+_TAG = re.compile(r"[^.\s]+\.\S+")
+
+
+def _without_asides(document: Document) -> Document:
+    """Return a rule without what nothing here uses, and without tags that have no namespace (`bloodhound`)."""
+    left = {name: value for name, value in document.items() if name not in _ASIDES}
+    if isinstance(left.get("tags"), list):
+        left["tags"] = [tag for tag in left["tags"] if isinstance(tag, str) and _TAG.fullmatch(tag)]
+    return left
 
 
 _DEFECTS = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, OverflowError)
