@@ -75,6 +75,8 @@ def prepare(engine: Engine, keys: pa.Table, own: pa.Table) -> None:
 def mailbox_accesses(engine: Engine, asked: Asked) -> list[Row]:
     """Return at most `asked.at_most` accesses, the latest first, as rows like those of `accesses`.
 
+    Fields that only the page of a record shows are left out (see mailbox_rows.sql).
+
     `engine` was prepared. Without references, actors and events it asks of the whole trail. The few records that can
     matter are read from the table first, and put together then: planning the merging over the table's files costs
     more than the reading.

@@ -6,7 +6,7 @@ itself; the index only says where to look, and counts.
 
 Texts (names, addresses, hosts, folders) are told apart once in `names`; an event's row holds their numbers, so that
 searching ten million events is a search of the names and a scan of integers. Long texts (subjects, values, the
-parameters of cmdlets) stand in `texts`.
+parameters of cmdlets) stand in `texts`, and who opened what from where is counted in `sums`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mailwitness.engine.query import load_query
 from mailwitness.errors import TrailError
 from mailwitness.trail.reader import TrailReader
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the columns or their meaning change: an index of another format is made anew."""
 NAMED = (
     "actor_name actor_sid mailbox_ref trustee_name trustee_sid group_name client_ip client_host client_app app_id "
@@ -142,7 +142,7 @@ class EventIndex:
         return int(row[2])
 
     def _empty(self, connection: duckdb.DuckDBPyConnection) -> None:
-        for table in ("covered", "names", "used", "entries", "texts"):
+        for table in ("covered", "names", "used", "entries", "sums", "texts"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute(_sql("index_tables"))
 
@@ -166,7 +166,7 @@ class EventIndex:
         }
         connection.execute("BEGIN")
         try:
-            for name in ("index_fresh", "index_names", "index_used", "index_entries", "index_texts"):
+            for name in ("index_fresh", "index_names", "index_used", "index_entries", "index_sums", "index_texts"):
                 text = _sql(name)
                 for mark, value in filled.items():
                     text = text.replace(mark, value)

@@ -73,18 +73,33 @@ def search(index: EventIndex, filters: SearchFilters, *, at_most: int, offset: i
     asked = _parameters(index, filters)
     if asked is None:
         return Hits(hits=(), count=0)
-    words, tables = _words(index, filters.words)
+    words, tables, more = _words(index, filters.words)
     query = load_query("mailwitness.engine.sql", "index_search")
     sql, used = query.bind(**asked)
-    sql = sql.replace("/* words */", words)
-    for place, word in enumerate(filters.words[:WORDS]):
-        used[f"word_{place}"] = word.casefold()
-    ((count,),) = index.rows(f"SELECT count(*) FROM ({sql})", used, tables)  # noqa: S608 - our own question
+    sql, used = sql.replace("/* words */", words), used | more
+    rows = index.rows(
+        f"WITH hits AS MATERIALIZED ({sql}) SELECT seq, (SELECT count(*) FROM hits) FROM hits"  # noqa: S608 - our own
+        f" ORDER BY occurred_at DESC, seq DESC LIMIT {int(at_most)} OFFSET {int(offset)}",
+        used,
+        tables,
+    )
+    if not rows:
+        counted = index.rows(f"SELECT count(*) FROM ({sql})", used, tables) if offset else [(0,)]  # noqa: S608 - as above
+        return Hits(hits=(), count=counted[0][0])
+    return Hits(hits=_hits(index, [row[0] for row in rows]), count=rows[0][1])
+
+
+def _hits(index: EventIndex, seqs: list[int]) -> tuple[Hit, ...]:
+    """Return events by their leaves, in the order given. Only now are their whole rows read."""
     listed = ", ".join((*_COLUMNS, *NAMED))
-    page = f"SELECT {listed} FROM ({sql}) ORDER BY occurred_at DESC, seq DESC LIMIT {int(at_most)} OFFSET {int(offset)}"  # noqa: S608 - as above
-    rows = index.rows(page, used, tables) if count else []
+    few = ", ".join(map(str, seqs)) if len(seqs) <= SHORT else "SELECT wanted FROM wanted_seqs"
+    rows = index.rows(
+        f"SELECT {listed} FROM entries WHERE seq >= {min(seqs)} AND seq <= {max(seqs)} AND seq IN ({few})",  # noqa: S608 - integers
+        tables={"wanted_seqs": pa.table({"wanted": pa.array(seqs, pa.int64())})},
+    )
     texts = index.texts_of({n for row in rows for n in row[len(_COLUMNS) :] if n is not None})
-    return Hits(hits=tuple(_hit(row, texts) for row in rows), count=count)
+    by_seq = {row[0]: _hit(row, texts) for row in rows}
+    return tuple(by_seq[seq] for seq in seqs)
 
 
 def _parameters(index: EventIndex, filters: SearchFilters) -> dict[str, Any] | None:
@@ -112,24 +127,35 @@ def _parameters(index: EventIndex, filters: SearchFilters) -> dict[str, Any] | N
     return asked
 
 
-def _words(index: EventIndex, words: tuple[str, ...]) -> tuple[str, dict[str, pa.Table]]:
-    """Return a condition for each word, and the tables it joins."""
+def _words(index: EventIndex, words: tuple[str, ...]) -> tuple[str, dict[str, pa.Table], dict[str, str]]:
+    """Return a condition for each word, the tables it joins, and its parameters."""
+    used: dict[str, str] = {}
     said: list[str] = []
     tables: dict[str, pa.Table] = {}
     for place, word in enumerate(words[:WORDS]):
         fields: dict[str, list[int]] = {}
         for field, number in index.ask("hits", word=word.casefold()):
             fields.setdefault(field, []).append(number)
-        parts = [f"e.seq IN (SELECT seq FROM texts WHERE contains(folded, $word_{place}))"]  # noqa: S608 - our own
+        parts: list[str] = []
+        seqs = [row[0] for row in index.ask("long_seqs", word=word.casefold(), at_most=SHORT + 1)]
+        if len(seqs) > SHORT:
+            parts.append(f"e.seq IN (SELECT seq FROM texts WHERE contains(folded, $word_{place}))")  # noqa: S608 - our own
+            used[f"word_{place}"] = word.casefold()
+        else:
+            _add(parts, tables, "seq", "", seqs)
         for field in NAMED:
-            numbers = fields.get(field)
-            if numbers and len(numbers) <= SHORT:
-                parts.append(f"e.{field} IN ({', '.join(map(str, numbers))})")
-            elif numbers:
-                tables[f"hits_{place}_{field}"] = pa.table({"name_id": pa.array(numbers, pa.int32())})
-                parts.append(f"e.{field} IN (SELECT name_id FROM hits_{place}_{field})")  # noqa: S608 - our own
-        said.append(f"AND ({' OR '.join(parts)})")
-    return "\n".join(said), tables
+            _add(parts, tables, field, f"hits_{place}_{field}", fields.get(field, []))
+        said.append(f"AND ({' OR '.join(parts) or 'false'})")
+    return "\n".join(said), tables, used
+
+
+def _add(parts: list[str], tables: dict[str, pa.Table], column: str, name: str, numbers: list[int]) -> None:
+    """Add the condition that a column holds one of `numbers`: written out where they are few, joined where many."""
+    if numbers and len(numbers) <= SHORT:
+        parts.append(f"e.{column} IN ({', '.join(map(str, numbers))})")
+    elif numbers:
+        tables[name] = pa.table({"number": pa.array(numbers, pa.int64())})
+        parts.append(f"e.{column} IN (SELECT number FROM {name})")  # noqa: S608 - our own names
 
 
 def _hit(row: tuple[Any, ...], texts: dict[int, str]) -> Hit:

@@ -53,11 +53,19 @@ def serve_console(trail: Path, *, port: int, key: Path | None = None) -> None:
 
 
 def _listening(port: int) -> socket.socket:
-    """Return a socket that browsers can reach at once: they wait while the trail is being read."""
+    """Return a socket that browsers can reach at once: they wait while the trail is being read.
+
+    It names its protocol: asyncio sends without delay only on sockets that do.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server(("127.0.0.1", port))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", port))
+        sock.listen()
     except OSError as cause:
+        sock.close()
         raise UsageError(f"port {port} cannot be had: {cause.strerror}", remedy="give another --port, or 0") from cause
+    return sock
 
 
 @contextlib.contextmanager

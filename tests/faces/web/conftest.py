@@ -48,7 +48,9 @@ def running(app) -> Iterator[str]:
     """Run an application on a free port of this machine; give its address."""
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", server_header=False)
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as sock:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
         thread.start()
         while not server.started and thread.is_alive():

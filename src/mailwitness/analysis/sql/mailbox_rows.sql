@@ -1,10 +1,13 @@
 -- question: which records of access name these mailboxes (or actors), as far as they can matter for the answer?
 -- columns: those of accesses_merged, before several records of one access are put together
 -- Records of stores and cmdlets are merged afterwards, whatever they say; of the others those of owners may go now.
-SELECT event_id, log_id, seq, occurred_at, occurred_until_at, time_quality, kind, action, outcome, rights, scope,
-       folder, database, items, actor_sid, actor_name, actor_kind, mailbox_ref, mailbox_ref_form, trustee_sid,
-       trustee_name, client_ip, client_host, client_app, app_id, session_id, logon_id, through_server, strength,
-       logon_type, source, computer, channel, provider, event_code, record_id, evidence_sha256, recovered, noise
+-- What only the record's own page shows (its channel, its evidence, ...) is not read: every column of every file costs.
+SELECT event_id, log_id, seq, occurred_at, NULL::TIMESTAMPTZ AS occurred_until_at, NULL::VARCHAR AS time_quality,
+       'access' AS kind, action, outcome, NULL::VARCHAR[] AS rights, NULL::VARCHAR AS scope, folder,
+       NULL::VARCHAR AS database, items, actor_sid, actor_name, actor_kind, mailbox_ref, mailbox_ref_form,
+       NULL::VARCHAR AS trustee_sid, NULL::VARCHAR AS trustee_name, client_ip, client_host, client_app, app_id,
+       session_id, logon_id, through_server, strength, logon_type, source, computer, NULL::VARCHAR AS channel, provider,
+       event_code, record_id, NULL::VARCHAR AS evidence_sha256, NULL::BOOLEAN AS recovered, noise
 FROM events
 WHERE kind = 'access'
   AND coalesce(scope, 'mailbox') IN ('mailbox', 'folder', 'database')

@@ -2,10 +2,10 @@
 -- columns: client_host, client_ip, kind, records, first_at, last_at
 SELECT h.text, i.text, g.kind, g.records, g.first_at, g.last_at
 FROM (
-  SELECT client_host, client_ip, kind, count(*) AS records, min(occurred_at) AS first_at, max(occurred_at) AS last_at
-  FROM entries
-  WHERE kind IN ('access', 'logon') AND (actor_name IN $actors OR actor_sid IN $actors)
-    AND (client_host IS NOT NULL OR client_ip IS NOT NULL)
+  SELECT client_host, client_ip, kind, sum(records)::BIGINT AS records, min(first_at) AS first_at,
+         max(last_at) AS last_at
+  FROM sums
+  WHERE (actor_name IN $actors OR actor_sid IN $actors) AND (client_host IS NOT NULL OR client_ip IS NOT NULL)
   GROUP BY client_host, client_ip, kind
   ORDER BY records DESC
   LIMIT $at_most

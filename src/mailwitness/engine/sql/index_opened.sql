@@ -2,8 +2,8 @@
 -- columns: mailbox_ref, records, first_at, last_at
 SELECT n.text, g.records, g.first_at, g.last_at
 FROM (
-  SELECT mailbox_ref, count(*) AS records, min(occurred_at) AS first_at, max(occurred_at) AS last_at
-  FROM entries
+  SELECT mailbox_ref, sum(records)::BIGINT AS records, min(first_at) AS first_at, max(last_at) AS last_at
+  FROM sums
   WHERE kind = 'access' AND NOT is_noise
     AND (actor_name IN $actors OR actor_sid IN $actors OR app_id IN $actors)
   GROUP BY mailbox_ref

@@ -1,6 +1,6 @@
 -- question: which events hold these words in their names or long texts, and pass these filters, the latest first?
--- columns: those of entries
-SELECT * FROM entries AS e
+-- columns: seq, occurred_at
+SELECT e.seq, e.occurred_at FROM entries AS e
 WHERE true
   AND e.id >= $id_from AND e.id <= $id_to  -- when id_from
   AND e.occurred_at >= $since  -- when since

@@ -3,6 +3,10 @@
 CREATE TABLE covered (format INTEGER, origin VARCHAR, size BIGINT);
 CREATE TABLE names (name_id INTEGER, text VARCHAR, folded VARCHAR);
 CREATE TABLE used (field VARCHAR, name_id INTEGER);
+CREATE TABLE sums (
+  kind VARCHAR, actor_name INTEGER, actor_sid INTEGER, app_id INTEGER, mailbox_ref INTEGER, client_host INTEGER,
+  client_ip INTEGER, is_noise BOOLEAN, records BIGINT, first_at TIMESTAMPTZ, last_at TIMESTAMPTZ
+);
 CREATE TABLE texts (seq BIGINT, folded VARCHAR);
 CREATE TABLE entries (
   seq BIGINT, id UBIGINT, id_2 UBIGINT, id_3 UBIGINT, id_4 UBIGINT, occurred_at TIMESTAMPTZ, kind VARCHAR, action VARCHAR, outcome VARCHAR, strength VARCHAR,

@@ -21,7 +21,8 @@ from mailwitness.faces.views.wording import OF, when
 LINES = 500
 CHANGES = 100
 OPENED = 200
-LATEST = 25
+LATEST = 10
+"""Each of them may stand in another part of the table: more would cost more than they tell."""
 CLIENTS = 30
 
 
@@ -204,7 +205,7 @@ def _latest(picture: Picture, thing: int) -> tuple[AccessItem, ...]:
     if not numbers:
         return ()
     own = picture.index.numbers_of(list(picture.people.references_of(thing)))
-    rows = picture.index.ask("latest", actors=numbers, own=own or None, at_most=LATEST * 2)
+    rows = picture.index.ask("latest", actors=numbers, own=own or None, at_most=LATEST)
     references = tuple(dict.fromkeys(text for _, text in rows if text))
     if not references:
         return ()

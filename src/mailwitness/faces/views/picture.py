@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -168,13 +168,25 @@ _TABLES = (b'"files":[', b'"statement":{"sha256"')
 class Pictures:
     """Keeps the picture of one trail up to date: the old one is shown while the new one is made."""
 
-    def __init__(self, trail: Path, index: EventIndex, *, patience: float = 2.0) -> None:
-        """Draw the first picture. `patience`: how long a request waits for a newer one, in seconds."""
+    def __init__(
+        self,
+        trail: Path,
+        index: EventIndex,
+        *,
+        patience: float = 2.0,
+        warm: Sequence[Callable[[Picture], object]] = (),
+    ) -> None:
+        """Draw the first picture.
+
+        `patience`: how long a request waits for a newer one, in seconds. `warm`: what else is worked out of a picture
+        before anybody is shown it.
+        """
+        self._warm = warm
         self._trail = trail
         self._index = index
         self._patience = patience
         began = time.monotonic()
-        self._current = draw(trail, index)
+        self._current = self._draw(None)
         self._took = time.monotonic() - began
         self._next = 0.0
         self._guard = threading.Lock()
@@ -182,6 +194,12 @@ class Pictures:
         self._seen = _stamp(self._current.reader)
         self.failure: Exception | None = None
         """Why the last attempt at a newer picture came to nothing; the old one is still shown, and says its size."""
+
+    def _draw(self, before: Picture | None) -> Picture:
+        picture = draw(self._trail, self._index, before)
+        for work_out in self._warm:
+            work_out(picture)
+        return picture
 
     @property
     def current(self) -> Picture:
@@ -215,7 +233,7 @@ class Pictures:
     def _redraw(self) -> None:
         began = time.monotonic()
         try:
-            self._current = draw(self._trail, self._index, self._current)
+            self._current = self._draw(self._current)
             self.failure = None
         except Exception as failure:  # noqa: BLE001 - shown on every page until it is mended
             self.failure = failure

@@ -19,6 +19,8 @@ from starlette.routing import Route
 from mailwitness.collect.http_settings import is_loopback
 from mailwitness.engine.event_index import EventIndex
 from mailwitness.errors import MailwitnessError, TrailError
+from mailwitness.faces.views.custody import imports_of
+from mailwitness.faces.views.home import home_view
 from mailwitness.faces.views.integrity import Verifier
 from mailwitness.faces.views.picture import Pictures
 from mailwitness.faces.web.api.serving import PREFIX, api_routes, failed
@@ -37,6 +39,10 @@ from mailwitness.faces.web.rendering import environment
 from mailwitness.trail.layout import Trail
 
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "mark.svg": "image/svg+xml"}
+
+
+WARM = (home_view, imports_of, lambda picture: picture.people.folded_names())
+"""What the first request would wait for otherwise."""
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,7 +94,7 @@ def application(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.pictures = await anyio.to_thread.run_sync(lambda: Pictures(trail, open_index(trail)))
+        app.state.pictures = await anyio.to_thread.run_sync(lambda: Pictures(trail, open_index(trail), warm=WARM))
         try:
             yield
         finally:
