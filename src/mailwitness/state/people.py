@@ -77,33 +77,6 @@ def add_account(connection: sqlite3.Connection, name: str, role: Role, password:
         return _known(connection, name)
 
 
-def keep_federated(
-    connection: sqlite3.Connection, issuer: str, subject: str, name: str, role: Role, now: datetime
-) -> Account:
-    """Return the account of somebody who signed in elsewhere, made or brought to his present name and role.
-
-    `name` is what the issuer calls him, `@` and its host behind it; local names have no `@`. Where another subject of
-    the same issuer holds the name, the subject is put behind it.
-    """
-    with transaction(connection):
-        row = connection.execute(
-            "SELECT account_id FROM people_accounts WHERE issuer = ? AND subject = ?", (issuer, subject)
-        ).fetchone()
-        holder = account_named(connection, name)
-        if holder is not None and (row is None or holder.account_id != row[0]):
-            name = f"{name}#{sha256(subject.encode()).hexdigest()[:12]}"
-        if row is None:
-            connection.execute(
-                "INSERT INTO people_accounts (name, role, issuer, subject, created_at) VALUES (?, ?, ?, ?, ?)",
-                (name, role, issuer, subject, stored(now)),
-            )
-        else:
-            connection.execute(
-                "UPDATE people_accounts SET name = ?, role = ? WHERE account_id = ?", (name, role, row[0])
-            )
-        return _known(connection, name)
-
-
 def accounts(connection: sqlite3.Connection) -> list[Account]:
     """Return everybody, by name."""
     return [_account(row) for row in connection.execute("SELECT * FROM people_accounts ORDER BY name")]

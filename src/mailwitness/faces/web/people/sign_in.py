@@ -84,7 +84,6 @@ def _door(request: Request, people: People, *, next_: str, wrong: str = "", stat
     view: dict[str, Any] = {
         "next": next_,
         "wrong": wrong,
-        "elsewhere": getattr(request.app.state, "single_sign_on", None),
         "is_plain": not people.is_secure(request),
         "theme": theme if theme in ("light", "dark") else "",
     }
