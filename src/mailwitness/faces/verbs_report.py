@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mailwitness.errors import UsageError
-from mailwitness.faces import verbs_export
+from mailwitness.faces import verbs_export, verbs_recertify
 from mailwitness.faces.exit_codes import FOUND, NOT_COVERED, accepted, strongest
 from mailwitness.faces.options import (
     AcceptOption,
@@ -137,5 +137,6 @@ def forms_of(text: str) -> list[str]:
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to `app`, and with them export, which writes the same for programs."""
+    verbs_recertify.add_to(report)
     app.add_typer(report)
     verbs_export.add_to(app)

@@ -132,7 +132,7 @@ def test_a_report_of_another_history_is_told(written, form, tmp_path):
 
 def test_what_is_no_report_does_not_hold(tmp_path):
     file = tmp_path / "x.json"
-    for data in (b"", b"{", b'{"sha256": 1}', b"PK\x03\x04", b"%PDF-1.4", b"\xff\xfe"):
+    for data in (b"", b"{", b'{"sha256": 1}', b"PK\x03\x04", b"%PDF-1.4", b"\xff\xfe", b"x" * 200_000):
         file.write_bytes(data)
         found = check(file, None)
         assert not found.holds

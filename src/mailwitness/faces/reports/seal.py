@@ -108,7 +108,7 @@ def checkpoint_in(path: Path, data: bytes) -> MadeAt | None:
         if data.startswith(b"{"):
             return msgspec.convert(orjson.loads(data)["checkpoint"], MadeAt)
         text = _text_of(path, data)
-    except (ValueError, KeyError, msgspec.ValidationError, zipfile.BadZipFile, TypeError):
+    except (ValueError, KeyError, msgspec.ValidationError, zipfile.BadZipFile, TypeError, csv.Error):
         return None
     found = _CHECKPOINT.search(text)
     return MadeAt(origin=found["origin"], size=int(found["size"]), root=found["root"]) if found else None
