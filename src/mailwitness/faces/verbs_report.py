@@ -24,6 +24,7 @@ from mailwitness.faces.output import Answer, Format, write
 from mailwitness.faces.reports.ground import Wish
 from mailwitness.faces.reports.kinds import KINDS
 from mailwitness.faces.reports.making import PACK_DAYS, make_report, names
+from mailwitness.faces.reports.schedule import load_schedules, make_due
 from mailwitness.faces.reports.seal import check
 from mailwitness.faces.reports.writing import FORMS, write_report
 from mailwitness.knowledge.report_packs import packs
@@ -119,6 +120,18 @@ def verify(
         notes.append("Without --trail the checkpoint was not looked at.")
     write(Answer(verb="report verify", items=items, columns=CHECK_COLUMNS, notes=notes), form)
     raise typer.Exit(strongest({FOUND} if failed else set()))
+
+
+@report.command()
+def scheduled(
+    schedules: Annotated[Path, typer.Argument(help="A TOML file of schedules: [reports.NAME].")],
+    trail: TrailOption,
+    form: FormatOption = Format.table,
+) -> None:
+    """Make the reports whose period has ended and that are not there yet; for a timer to call as often as it likes."""
+    made = make_due(trail, load_schedules(schedules), schedules.absolute().parent, datetime.now(UTC))
+    items = [{"path": str(each.path), "form": each.form, "sha256": each.sha256} for each in made]
+    write(Answer(verb="report scheduled", items=items, columns=MADE_COLUMNS, notes=[f"{len(items)} files."]), form)
 
 
 def said_of(held: object) -> str:
