@@ -7,12 +7,13 @@ already), the latest come first, and the keys and own pairs of the whole trail w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mailwitness.analysis.client_of import infer_clients
 from mailwitness.analysis.names import weak_name
@@ -72,6 +73,34 @@ def prepare(engine: Engine, keys: pa.Table, own: pa.Table) -> None:
     engine.register("own_mailboxes", own)
 
 
+_MERGED = ("exchange_store", "exchange_cmdlets", "admin_audit")
+
+
+def _as_they_are(few: pa.Table, asked: Asked) -> list[Row] | None:
+    """Return records as accesses in order of time where each is one: no source among them writes several of one.
+
+    None where some have to be put together, or where only the pairs of `prepare` tell whose access it was.
+    """
+    if pc.any(pc.is_in(few.column("source"), pa.array(_MERGED))).as_py():
+        return None
+    if asked.non_owner and few.column("logon_type").null_count:
+        return None
+    rows = [
+        row | {"occurred_at": row["occurred_at"].astimezone(UTC), "witnesses": [row["event_id"]]}
+        for row in few.to_pylist()
+        if (asked.noise or row["noise"] is None)
+        and (asked.since is None or row["occurred_at"] >= asked.since)
+        and (asked.until is None or row["occurred_at"] < asked.until)
+    ]
+    return sorted(rows, key=_in_order)
+
+
+def _in_order(row: Row) -> tuple[datetime, bool, str, bool, int, int]:
+    """Return what `accesses` orders by: time, computer, record number, leaf; what is missing comes last."""
+    computer, number = row["computer"], row["record_id"]
+    return row["occurred_at"], computer is None, computer or "", number is None, number or 0, row["seq"]
+
+
 def mailbox_accesses(engine: Engine, asked: Asked) -> list[Row]:
     """Return at most `asked.at_most` accesses, the latest first, as rows like those of `accesses`.
 
@@ -92,8 +121,10 @@ def mailbox_accesses(engine: Engine, asked: Asked) -> list[Row]:
         "non_owner": asked.non_owner or None,
     }
     few = engine.table(_query("mailbox_rows"), at_most=asked.at_most * RECORDS_OF_ONE, **narrowed)
-    engine.register("few_accesses", few)
-    rows = engine.rows(_merged(), quiet=None if asked.noise else True, **narrowed)
+    rows = _as_they_are(few, asked)
+    if rows is None:
+        engine.register("few_accesses", few)
+        rows = engine.rows(_merged(), quiet=None if asked.noise else True, **narrowed)
     rows = rows[::-1][: asked.at_most]
     infer_clients(engine, rows)
     for row in rows:
