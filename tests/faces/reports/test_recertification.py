@@ -72,7 +72,13 @@ def test_answers_that_are_none_are_refused_with_their_line(demo, tmp_path, answe
 
 def test_what_is_no_sheet_is_refused(tmp_path):
     file = tmp_path / "x.csv"
-    for data in (b"", b"a,b\n1,2\n", b"\xff\xfe", b"line_id,answer,reason\n" + b"x" * 200_000):
+    for data in (
+        b"",
+        b"a,b\n1,2\n",
+        b"\xff\xfe",
+        b"line_id,answer,reason\n" + b"x" * 200_000,
+        b"line_id,answer,reason\nx\n",
+    ):
         file.write_bytes(data)
         with pytest.raises(UsageError):
             answers_in(file)

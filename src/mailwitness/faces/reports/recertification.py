@@ -121,10 +121,12 @@ def _answers(path: Path, reader: csv.DictReader[str]) -> dict[str, tuple[str, st
         )
     found: dict[str, tuple[str, str]] = {}
     for row in reader:
-        answer, reason = (row["answer"] or "").strip().casefold(), (row["reason"] or "").strip()
+        where = f"{path}, line {reader.line_num}"
+        if row["answer"] is None or row["reason"] is None:
+            raise UsageError("a line is cut: it has no answer and reason", where=where, remedy="give all its columns")
+        answer, reason = row["answer"].strip().casefold(), row["reason"].strip()
         if not answer:
             continue
-        where = f"{path}, line {reader.line_num}"
         if answer not in ANSWERS:
             raise UsageError(f"the answer {answer!r} is not understood", where=where, remedy="write keep or remove")
         if not reason:
