@@ -20,15 +20,15 @@ import uvicorn
 
 from mailwitness.collect.heartbeats import EVERY, Heartbeats
 from mailwitness.collect.http_application import Intake, application
-from mailwitness.collect.http_settings import HttpSettings, address_of
+from mailwitness.collect.http_settings import HttpSettings
 from mailwitness.collect.interface import Notice
+from mailwitness.collect.listening import listening
 from mailwitness.collect.writer_client import AsyncWriterClient, WriterClient
 from mailwitness.errors import UsageError
 from mailwitness.state.database import open_state
 
 settings = HttpSettings
 _STOP_SECONDS = 8
-_BACKLOG = 1024
 
 
 class HttpIntake:
@@ -44,16 +44,7 @@ class HttpIntake:
 
     def bind(self) -> tuple[str, int]:
         """Open the listening socket and return its address. Raises UsageError where that cannot be."""
-        host, port = address_of(self._settings.listen)
-        try:
-            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        except OSError as error:
-            raise UsageError(
-                f"the HTTP intake cannot listen: {error}",
-                where=self._settings.listen,
-                remedy="choose another address in [intake.http] listen, or end what uses it",
-            ) from error
+        self._socket = listening(self._settings.listen, "the HTTP intake", "intake.http")
         bound = self._socket.getsockname()
         return str(bound[0]), int(bound[1])
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from mailwitness.collect.heartbeats import EVERY, Heartbeats
-from mailwitness.collect.http_settings import address_of
 from mailwitness.collect.interface import NotAcknowledged, Notice
+from mailwitness.collect.listening import listening
 from mailwitness.collect.syslog_sender import Room, Sender, Shared, Tally
 from mailwitness.collect.syslog_settings import SyslogSettings
 from mailwitness.collect.writer_client import AsyncWriterClient, WriterClient
@@ -33,7 +33,6 @@ STOP_SECONDS = 8.0
 HANDSHAKE_SECONDS = 15.0
 SHUTDOWN_SECONDS = 2.0
 REFUSALS_EVERY = timedelta(minutes=1)
-_BACKLOG = 1024
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 4))
 
 
@@ -51,16 +50,7 @@ class SyslogIntake:
 
     def bind(self) -> tuple[str, int]:
         """Open the listening socket and return its address. Raises UsageError where that cannot be."""
-        host, port = address_of(self._settings.listen)
-        try:
-            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        except OSError as error:
-            raise UsageError(
-                f"the syslog intake cannot listen: {error}",
-                where=self._settings.listen,
-                remedy="choose another address in [intake.syslog] listen, or end what uses it",
-            ) from error
+        self._socket = listening(self._settings.listen, "the syslog intake", "intake.syslog")
         bound = self._socket.getsockname()
         return str(bound[0]), int(bound[1])
 

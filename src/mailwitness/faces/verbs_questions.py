@@ -17,7 +17,7 @@ from mailwitness.analysis.timeline import timeline as ask_timeline
 from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
-from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
+from mailwitness.faces.covered_answer import covered_answer, finish
 from mailwitness.faces.options import (
     AcceptOption,
     ActorOption,
@@ -33,7 +33,7 @@ from mailwitness.faces.options import (
     instant_of,
     outcome_of,
 )
-from mailwitness.faces.output import Answer, Format, plain, write
+from mailwitness.faces.output import Answer, Format
 from mailwitness.readiness.answer_coverage import ACCESSES, CHANGES, answer_coverage
 from mailwitness.trail.reader import TrailReader, open_reader
 
@@ -94,9 +94,9 @@ def changes(
         found, hidden = ask_changes(engine, filters)
         coverage = answer_coverage(engine, load_observations(trail), filters, CHANGES)
         match = _match_of(engine, filters)
-    answer = _answer("changes", [change_item(change) for change in found], CHANGE_COLUMNS, hidden, coverage, reader)
+    answer = _counted("changes", [change_item(change) for change in found], CHANGE_COLUMNS, hidden, coverage, reader)
     _say_match(answer, filters, match)
-    _finish(answer, coverage, form, accept)
+    finish(answer, coverage, form, accept)
 
 
 def accesses(
@@ -122,9 +122,9 @@ def accesses(
         found, hidden = ask_accesses(engine, filters)
         coverage = answer_coverage(engine, load_observations(trail), filters, ACCESSES)
         match = _match_of(engine, filters)
-    answer = _answer("accesses", [access_item(row) for row in found], ACCESS_COLUMNS, hidden, coverage, reader)
+    answer = _counted("accesses", [access_item(row) for row in found], ACCESS_COLUMNS, hidden, coverage, reader)
     _say_match(answer, filters, match)
-    _finish(answer, coverage, form, accept)
+    finish(answer, coverage, form, accept)
 
 
 def timeline(
@@ -146,9 +146,9 @@ def timeline(
         coverage = answer_coverage(engine, load_observations(trail), filters, (*CHANGES, *ACCESSES))
         match = _match_of(engine, filters)
     items = [_timeline_item(entry) for entry in found]
-    answer = _answer("timeline", items, TIMELINE_COLUMNS, hidden, coverage, reader)
+    answer = _counted("timeline", items, TIMELINE_COLUMNS, hidden, coverage, reader)
     _say_match(answer, filters, match)
-    _finish(answer, coverage, form, accept)
+    finish(answer, coverage, form, accept)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -264,7 +264,7 @@ def _listed(references: tuple[str, ...]) -> str:
 LISTED_REFERENCES = 8
 
 
-def _answer(
+def _counted(
     verb: str,
     items: list[dict[str, Any]],
     columns: dict[str, str],
@@ -272,20 +272,5 @@ def _answer(
     coverage: Coverage,
     reader: TrailReader,
 ) -> Answer:
-    notes = [f"{len(items)} shown; hidden: {', '.join(f'{n} {w}' for w, n in hidden.items()) or 'none'}."]
-    notes += coverage.sentences(empty=not items)
-    return Answer(
-        verb=verb,
-        items=items,
-        columns=columns,
-        hidden={"noise": 0, **hidden},
-        coverage=[part for part in map(plain, coverage.parts) if isinstance(part, dict)],
-        trail={"size": reader.size, "root": reader.root.hex(), "anchored": False},
-        notes=notes,
-    )
-
-
-def _finish(answer: Answer, coverage: Coverage, form: Format, accept: str) -> None:
-    write(answer, form)
-    codes = {NOT_COVERED} if coverage.uncovered else set()
-    raise typer.Exit(strongest(codes, accepted(accept)))
+    shown = f"{len(items)} shown; hidden: {', '.join(f'{n} {w}' for w, n in hidden.items()) or 'none'}."
+    return covered_answer(verb, items, columns, coverage, reader, hidden=hidden, notes=[shown])

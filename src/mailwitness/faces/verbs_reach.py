@@ -28,7 +28,7 @@ from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
 from mailwitness.faces import verbs_windows
-from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
+from mailwitness.faces.covered_answer import covered_answer, finish
 from mailwitness.faces.options import (
     AcceptOption,
     ActorOption,
@@ -40,9 +40,9 @@ from mailwitness.faces.options import (
     UntilOption,
     instant_of,
 )
-from mailwitness.faces.output import Answer, Format, plain, write
+from mailwitness.faces.output import Format
 from mailwitness.readiness.answer_coverage import ACCESSES, CHANGES, answer_coverage
-from mailwitness.trail.reader import TrailReader, open_reader
+from mailwitness.trail.reader import open_reader
 
 AtOption = Annotated[str | None, typer.Option("--at", help="As of this time (UTC), or 30d, 12h back. Default: now.")]
 LINE_COLUMNS = {
@@ -127,13 +127,13 @@ def explain(
     if unexplained:
         found = [each for each in found if each.status == "unexplained"]
     items = [explanation_item(each, coverage) for each in found]
-    answer = _answer("explain", items, EXPLANATION_COLUMNS, coverage, reader)
+    answer = covered_answer("explain", items, EXPLANATION_COLUMNS, coverage, reader)
     answer.hidden |= hidden
     counts = {
         status: sum(each.status == status for each in found) for status in ("explained", "possible", "unexplained")
     }
     answer.notes[:0] = [", ".join(f"{count} {status}" for status, count in counts.items()) + "."]
-    _finish(answer, coverage, form, accept)
+    finish(answer, coverage, form, accept)
 
 
 _EVENT_ID = 64
@@ -152,10 +152,10 @@ def _reach(verb: str, subject: str, trail: Path, at: str | None, right: str | No
     lines = [line for thing in meant.things for line in ask(standing, thing, micros(moment))]
     if right is not None:
         lines = [line for line in lines if _has_right(line, right)]
-    answer = _answer(verb, [line_item(line) for line in lines], LINE_COLUMNS, coverage, reader)
+    answer = covered_answer(verb, [line_item(line) for line in lines], LINE_COLUMNS, coverage, reader)
     answer.more["at"] = moment
     answer.notes[:0] = _said_of(standing, subject, meant, moment)
-    _finish(answer, coverage, form, accept)
+    finish(answer, coverage, form, accept)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -241,23 +241,3 @@ def _said_of(standing: Standing, subject: str, meant: Resolution, at: datetime) 
     if meant.how == "former_name":
         return [f"{subject} is the name of {names[0]} at another time."]
     return [f"{subject} = {names[0]}."]
-
-
-def _answer(
-    verb: str, items: list[dict[str, Any]], columns: dict[str, str], coverage: Coverage, reader: TrailReader
-) -> Answer:
-    return Answer(
-        verb=verb,
-        items=items,
-        columns=columns,
-        hidden={"noise": 0},
-        coverage=[part for part in map(plain, coverage.parts) if isinstance(part, dict)],
-        trail={"size": reader.size, "root": reader.root.hex(), "anchored": False},
-        notes=coverage.sentences(empty=not items),
-    )
-
-
-def _finish(answer: Answer, coverage: Coverage, form: Format, accept: str) -> None:
-    write(answer, form)
-    codes = {NOT_COVERED} if coverage.uncovered else set()
-    raise typer.Exit(strongest(codes, accepted(accept)))

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from mailwitness.analysis.coverage import Coverage
 from mailwitness.analysis.filters import Filters
 from mailwitness.analysis.names import short
 from mailwitness.analysis.naming import with_names_of
@@ -19,7 +18,7 @@ from mailwitness.analysis.without_witness import WithoutWitness, without_witness
 from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
-from mailwitness.faces.exit_codes import NOT_COVERED, accepted, strongest
+from mailwitness.faces.covered_answer import covered_answer, finish
 from mailwitness.faces.options import (
     AcceptOption,
     FormatOption,
@@ -29,9 +28,9 @@ from mailwitness.faces.options import (
     UntilOption,
     instant_of,
 )
-from mailwitness.faces.output import Answer, Format, plain, write
+from mailwitness.faces.output import Format
 from mailwitness.readiness.answer_coverage import ACCESSES, CHANGES, answer_coverage
-from mailwitness.trail.reader import TrailReader, open_reader
+from mailwitness.trail.reader import open_reader
 
 WINDOW_COLUMNS = {
     "kind": "Window",
@@ -99,10 +98,10 @@ def windows(
         )
         coverage = answer_coverage(engine, load_observations(trail), filters, (*CHANGES, *ACCESSES))
     found = [each for each in found if kind in (None, each.kind)]
-    answer = _answer("windows", [_window_item(each) for each in found], WINDOW_COLUMNS, coverage, reader)
+    answer = covered_answer("windows", [_window_item(each) for each in found], WINDOW_COLUMNS, coverage, reader)
     if any(each.kind == "never_used" for each in found):
         answer.notes.insert(0, "Never used means: no access on record used it. What was not recorded is not seen.")
-    _finish(answer, coverage, form, accept)
+    finish(answer, coverage, form, accept)
 
 
 def unwitnessed(
@@ -129,11 +128,11 @@ def unwitnessed(
                 f"nothing in this trail is called {subject}", remedy="give another of its names, or its SID"
             )
     items = [_unwitnessed_item(each) for each in without_witness(standing, since=first, until=end, about=about)]
-    answer = _answer("unwitnessed", items, UNWITNESSED_COLUMNS, coverage, reader)
+    answer = covered_answer("unwitnessed", items, UNWITNESSED_COLUMNS, coverage, reader)
     looks = len({each.observed_at for each in observations.snapshots})
     answer.more["looks"] = looks
     answer.notes.insert(0, f"Looks at the directory in this trail: {looks}. Two are needed to see a change.")
-    _finish(answer, coverage, form, accept)
+    finish(answer, coverage, form, accept)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -163,23 +162,3 @@ def _when(end: End) -> datetime | str:
 
 def _unwitnessed_item(each: WithoutWitness) -> dict[str, Any]:
     return {name: value for name in each.__struct_fields__ if (value := getattr(each, name)) not in (None, ())}
-
-
-def _answer(
-    verb: str, items: list[dict[str, Any]], columns: dict[str, str], coverage: Coverage, reader: TrailReader
-) -> Answer:
-    return Answer(
-        verb=verb,
-        items=items,
-        columns=columns,
-        hidden={"noise": 0},
-        coverage=[part for part in map(plain, coverage.parts) if isinstance(part, dict)],
-        trail={"size": reader.size, "root": reader.root.hex(), "anchored": False},
-        notes=coverage.sentences(empty=not items),
-    )
-
-
-def _finish(answer: Answer, coverage: Coverage, form: Format, accept: str) -> None:
-    write(answer, form)
-    codes = {NOT_COVERED} if coverage.uncovered else set()
-    raise typer.Exit(strongest(codes, accepted(accept)))

@@ -8,7 +8,7 @@ import msgspec
 
 from mailwitness.analysis.change import Witness
 from mailwitness.faces.views.access import AccessItem
-from mailwitness.faces.views.account import Client, MemberView, Opened, ReachLine
+from mailwitness.faces.views.account import AccountView
 from mailwitness.faces.views.change import ChangeItem, DifferenceView
 from mailwitness.faces.views.coverage import CheckView
 from mailwitness.faces.views.custody import Import
@@ -16,7 +16,7 @@ from mailwitness.faces.views.findings import CaseLine
 from mailwitness.faces.views.home import HomeView
 from mailwitness.faces.views.integrity import IntegrityView
 from mailwitness.faces.views.mailbox import Holder
-from mailwitness.faces.views.people import Named, Page
+from mailwitness.faces.views.people import Named
 from mailwitness.faces.views.picture import AsOf
 from mailwitness.faces.views.search import RecordLine
 from mailwitness.faces.views.sources import Part, Source, Totals
@@ -55,32 +55,11 @@ class MailboxAnswer(msgspec.Struct, frozen=True, kw_only=True):
     as_of: AsOf
 
 
-class AccountAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class AccountAnswer(AccountView, frozen=True, kw_only=True):
     """An account, group, application or object: what it can open at `at`, what it opened and changed, where from.
 
     Lists are cut at what the console shows; the counts beside them are of all.
     """
-
-    name: Named
-    kind: Page
-    other_names: tuple[str, ...]
-    is_mailbox: bool
-    is_disabled: bool
-    at: datetime
-    is_now: bool
-    reach: tuple[ReachLine, ...]
-    reach_count: int
-    groups: tuple[MemberView, ...]
-    members: tuple[MemberView, ...]
-    member_count: int
-    opened: tuple[Opened, ...]
-    accesses: tuple[AccessItem, ...]
-    made: tuple[ChangeItem, ...]
-    made_count: int
-    about: tuple[ChangeItem, ...]
-    about_count: int
-    clients: tuple[Client, ...]
-    as_of: AsOf
 
 
 class ChangesAnswer(msgspec.Struct, frozen=True, kw_only=True):
