@@ -14,6 +14,7 @@ from mailwitness.analysis.names import names, short
 from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.errors import UsageError
+from mailwitness.faces.covered_answer import covered_answer
 from mailwitness.faces.exit_codes import FOUND, NOT_COVERED, PROBLEMS, accepted, strongest
 from mailwitness.faces.options import (
     AcceptOption,
@@ -87,16 +88,10 @@ def findings(
     asked = [each for each in found if _asked_for(each, filters, meant)]
     shown = [each for each in asked if each.level in wanted]
     hidden = {"below_level": len(asked) - len(shown)} if len(asked) > len(shown) else {}
-    answer = Answer(
-        verb="findings",
-        items=[finding_item(each) for each in shown],
-        columns=FINDING_COLUMNS,
-        hidden={"noise": 0, **hidden},
-        coverage=[part for part in map(plain, coverage.parts) if isinstance(part, dict)],
-        trail={"size": reader.size, "root": reader.root.hex(), "anchored": False},
-        notes=[_counted(shown, hidden), *_said_of(corpus), *coverage.sentences(empty=not shown)],
-        more={"rules": len(corpus.rules), "refused": [plain(each) for each in corpus.refused]},
-    )
+    notes = [_counted(shown, hidden), *_said_of(corpus)]
+    items = [finding_item(each) for each in shown]
+    answer = covered_answer("findings", items, FINDING_COLUMNS, coverage, reader, hidden=hidden, notes=notes)
+    answer.more = {"rules": len(corpus.rules), "refused": [plain(each) for each in corpus.refused]}
     write(answer, form)
     codes = ({FOUND} if shown else set()) | ({NOT_COVERED} if coverage.uncovered else set())
     raise typer.Exit(strongest(codes, accepted(accept)))

@@ -20,6 +20,7 @@ from mailwitness.errors import UsageError
 from mailwitness.faces.reports.ground import Ground
 from mailwitness.faces.reports.report import Section, section
 from mailwitness.faces.verbs_findings import finding_item
+from mailwitness.faces.verbs_questions import CHANGE_COLUMNS as ANSWER_COLUMNS
 from mailwitness.faces.verbs_questions import access_item, change_item
 from mailwitness.faces.verbs_reach import explanation_item, line_item
 from mailwitness.knowledge.audit_settings import Question
@@ -42,18 +43,7 @@ class Kind(msgspec.Struct, frozen=True):
     """Days back where no period is asked for; None: from the beginning of the trail."""
 
 
-CHANGE_COLUMNS = {
-    "occurred_at": "When (UTC)",
-    "who": "Who",
-    "what": "What",
-    "target": "Where",
-    "trustee": "For whom",
-    "which": "Rights",
-    "outcome": "Outcome",
-    "through_server": "Through",
-    "proof": "Witnesses",
-    "change_id": "Id",
-}
+CHANGE_COLUMNS = {**ANSWER_COLUMNS, "change_id": "Id"}
 ACCESS_COLUMNS = {
     "occurred_at": "When (UTC)",
     "who": "Who",
