@@ -14,8 +14,10 @@ import pytest
 from tests.collect.certificates import Authority
 from tests.collect.serving import running, serving_writer, statements
 
+from mailwitness.collect import syslog
 from mailwitness.collect.heartbeats import Heartbeats
 from mailwitness.collect.interface import WriterBusy
+from mailwitness.collect.listening import listening
 from mailwitness.collect.syslog import make
 from mailwitness.collect.syslog_settings import SyslogSettings
 from mailwitness.collect.writer_client import AsyncWriterClient
@@ -231,6 +233,18 @@ def test_senders_that_are_not_expected_are_turned_away(serving):
     assert events(serving.trail) == []
 
 
+def narrow(connection):
+    """Keep the kernel from holding megabytes for a socket: how much it would take by itself differs by machine."""
+    for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        connection.setsockopt(socket.SOL_SOCKET, buffer, 1 << 16)
+    return connection
+
+
+def narrow_listening(*where):
+    """Listen as the intake does, with narrow buffers for whoever connects."""
+    return narrow(listening(*where))
+
+
 def test_a_sender_waits_while_the_trail_is_busy_and_nothing_is_lost(serving, monkeypatch):
     """With the writer away, TCP has the sender wait; what it got rid of comes in when the writer is back."""
     away = threading.Event()
@@ -245,9 +259,11 @@ def test_a_sender_waits_while_the_trail_is_busy_and_nothing_is_lost(serving, mon
         return await submit(self, batch)
 
     monkeypatch.setattr(AsyncWriterClient, "submit", refuse)
+    monkeypatch.setattr(syslog, "listening", narrow_listening)
     data = counted(message(number) for number in range(6000))
     settings = {"batch_bytes": 1 << 18, "message_bytes": 1 << 15}
-    with intake(serving, **settings) as address, socket.create_connection(address) as connection:
+    with intake(serving, **settings) as address, socket.socket() as connection:
+        narrow(connection).connect(address)
         connection.settimeout(1)
         sent = 0
         with contextlib.suppress(TimeoutError):  # when the buffers of both sides are full
