@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -152,10 +153,12 @@ def measure(folder: Path, events: int, share: float, keep: str) -> bool:
     sender = started([str(Path(__file__).resolve()), "--send", f"{port}", token, str(events), str(share)])
     grown: list[tuple[float, float]] = []
     begun = time.perf_counter()
-    while sender.poll() is None:
-        grown.append((time.perf_counter() - begun, memory(writer.pid) + memory(intake.pid)))
-        time.sleep(1)
-    said = json.loads(line_of(sender))
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(line_of, sender)  # read meanwhile: a pipe does not hold the times of 10,000 requests
+        while not answer.done():
+            grown.append((time.perf_counter() - begun, memory(writer.pid) + memory(intake.pid)))
+            time.sleep(1)
+    said = json.loads(answer.result())
     used = {name: cpu_seconds(pids) - before[name] for name, pids in parts.items()} | {"sender": said["cpu"]}
     for process in (intake, writer):
         process.terminate()
