@@ -118,13 +118,16 @@ def children(pid: int) -> list[int]:
     return family(pid)[1:]
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    """Return the CPU seconds of running processes."""
-    total = 0.0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
-    return total
+def ticks(pid: int, first: int) -> float:
+    """Return seconds out of /proc/PID/stat: fields 11 and 12 are a process's own, 13 and 14 those of ended children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[first : first + 2])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(writer: int, intake: int) -> dict[str, float]:
+    """Return the CPU seconds of each side so far; a reader that was replaced in between counts."""
+    readers = ticks(writer, 13) + sum(ticks(pid, 11) for pid in children(writer))
+    return {"writer": ticks(writer, 11), "readers": readers, "http": ticks(intake, 11)}
 
 
 def started(command: list[str]) -> subprocess.Popen[str]:
@@ -148,8 +151,7 @@ def measure(folder: Path, events: int, share: float, keep: str) -> bool:
     intake = started([str(live), str(trail.path), digest])
     port = int(line_of(intake))
     time.sleep(3)  # the readers load what they need
-    parts = {"writer": [writer.pid], "readers": children(writer.pid), "http": [intake.pid]}
-    before = {name: cpu_seconds(pids) for name, pids in parts.items()}
+    before = cpu_seconds(writer.pid, intake.pid)
     sender = started([str(Path(__file__).resolve()), "--send", f"{port}", token, str(events), str(share)])
     grown: list[tuple[float, float]] = []
     begun = time.perf_counter()
@@ -159,7 +161,8 @@ def measure(folder: Path, events: int, share: float, keep: str) -> bool:
             grown.append((time.perf_counter() - begun, memory(writer.pid) + memory(intake.pid)))
             time.sleep(1)
     said = json.loads(answer.result())
-    used = {name: cpu_seconds(pids) - before[name] for name, pids in parts.items()} | {"sender": said["cpu"]}
+    after = cpu_seconds(writer.pid, intake.pid)
+    used = {name: after[name] - before[name] for name in after} | {"sender": said["cpu"]}
     for process in (intake, writer):
         process.terminate()
         process.wait(60)
