@@ -43,12 +43,15 @@ def answer_coverage(
     if filters.mailbox is not None:
         of = Mailboxes(engine, observations, proof, people, alone=True).one(filters.mailbox, filters.known_mailbox)
     found = [verdict for verdict in verdicts(proof, State(), asked, of) if verdict.question in questions]
-    parts = [*_blind(found), *_shares(found, questions)]
+    parts = [*blind_parts(found), *_shares(found, questions)]
     return Coverage((*told.parts, *parts), uncovered=told.uncovered or any(p.verdict == "absent" for p in parts))
 
 
-def _blind(found: Iterable[Verdict]) -> list[Part]:
-    """Return one part for each time that is absent, however many checks of a host it silences."""
+def blind_parts(found: Iterable[Verdict]) -> list[Part]:
+    """Return one part for each time that is absent, however many checks of a host it silences.
+
+    What the logs tell of themselves, with record numbers, is left to `analysis.coverage`.
+    """
     parts: dict[tuple[object, ...], Part] = {}
     for verdict in found:
         if verdict.verdict != "absent" or verdict.cause in _SAID_OTHERWISE:

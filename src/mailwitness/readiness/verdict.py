@@ -20,7 +20,7 @@ from mailwitness.readiness.state import State
 from mailwitness.readiness.subjects import subjects
 from mailwitness.readiness.switches import CAUSES
 
-__all__ = ["ORGANIZATION", "WORST_FIRST", "Asked", "Verdict", "Word", "verdicts", "window_of"]
+__all__ = ["ORGANIZATION", "WORST_FIRST", "Asked", "Verdict", "Word", "verdicts", "verdicts_of", "window_of"]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,13 @@ def verdicts(proof: Proof, state: State, asked: Asked, of: OfObject | None = Non
         return []
     if of is None and proof.of_mailbox is not None:
         of = OfObject(label="", seen=proof.of_mailbox)
-    logs = logs_asked(proof, state, asked, window)
+    return verdicts_of(logs_asked(proof, state, asked, window), proof, window, of)
+
+
+def verdicts_of(
+    logs: list[HostLog], proof: Proof, window: tuple[datetime, datetime], of: OfObject | None
+) -> list[Verdict]:
+    """Return the verdicts of `logs`, which are of `window`: as `verdicts` does, for many mailboxes of one window."""
     found = [
         _verdict(log.check, log.host, run)
         for log in logs
