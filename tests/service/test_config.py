@@ -9,6 +9,7 @@ import pytest
 
 from mailwitness.errors import UsageError
 from mailwitness.service.config import load_config
+from mailwitness.service.parts import part_names
 from mailwitness.service.toml_places import places
 
 WHOLE = """\
@@ -47,6 +48,14 @@ sources = { "m365" = "off" }
 [retention]
 months = 24
 
+[reports.weekly]
+report = "sox"
+every = "week"
+at = "06:30"
+to = "reports"
+forms = ["html", "csv"]
+mail_to = ["soc@example.test"]
+
 [console]
 bind = "127.0.0.1"
 port = 8443
@@ -73,6 +82,8 @@ def test_a_whole_configuration(written, tmp_path):
     assert config.silence.longest("m365") is None
     assert config.silence.longest("other") == timedelta(hours=12)
     assert config.retention.months == 24
+    assert config.reports["weekly"].to == tmp_path / "reports"
+    assert part_names(config)[-3:] == ["detector", "reports", "console"]
     assert config.console_table == {"bind": "127.0.0.1", "port": 8443}
 
 
@@ -99,7 +110,19 @@ def test_the_least_configuration(written):
         ('secret_env = "SECRET"', "secret = 1", 9, r"intake\.m365\.secret: there is no such setting"),
         ('default = "12h"', 'default = "often"', 29, r"silence: 'often' is no span of time"),
         ("months = 24", "months = 24.5", 34, r"retention\.months: Expected `int"),
-        ('bind = "127.0.0.1"', 'bind = "0.0.0.0"', 36, r"console: a console that others reach needs certificate"),
+        ('report = "sox"', 'report = "soz"', 36, r"reports\.weekly: there is no report soz; there are changes"),
+        ('every = "week"', 'every = "hour"', 38, r"reports\.weekly\.every: Invalid enum value 'hour'"),
+        ('at = "06:30"', 'at = "24:00"', 36, r"reports\.weekly: at '24:00' is no time of day"),
+        ('at = "06:30"', 'att = "06:30"', 39, r"reports\.weekly\.att: there is no such setting"),
+        ('forms = ["html", "csv"]', 'forms = ["doc"]', 36, r"reports\.weekly: forms are some of html"),
+        (
+            'mail_to = ["soc@example.test"]',
+            'mail_to = ["x@y.test"]',
+            42,
+            r"no \[alerts\.smtp\.NAME\] may reach 'x@y.test'",
+        ),
+        ("[reports.weekly]", '[reports."a b"]', 36, r"'a b' is no name"),
+        ('bind = "127.0.0.1"', 'bind = "0.0.0.0"', 44, r"console: a console that others reach needs certificate"),
         ('"/srv/sigma",', "7,", 12, r"rules\.folders"),
         ("[retention]\nmonths = 24", "retention = 3", None, r"retention|no TOML"),
     ],

@@ -14,6 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from email.message import EmailMessage
 from pathlib import Path
 
 import msgspec
@@ -51,7 +52,7 @@ def send(to: Destination, alert: Alert) -> None:
     sender: Callable[[], None]
     match to:
         case SmtpSettings():
-            sender = lambda: _mail(to, alert)  # noqa: E731 - one expression a kind
+            sender = lambda: _mail(to, mail_of(alert, to.sender, to.to))  # noqa: E731 - one expression a kind
         case WebhookSettings():
             sender = lambda: _webhook(to, alert)  # noqa: E731
         case SlackSettings():
@@ -80,9 +81,16 @@ def signature_of(secret: bytes, at: int, body: bytes) -> str:
     return f"t={at},v1={hmac.new(secret, f'{at}.'.encode() + body, hashlib.sha256).hexdigest()}"
 
 
-def _mail(to: SmtpSettings, alert: Alert) -> None:
+def send_mail(to: SmtpSettings, message: EmailMessage) -> None:
+    """Send a mail that is no alert through a destination's server. Raises DeliveryFailed where it was not taken."""
+    try:
+        _mail(to, message)
+    except (OSError, smtplib.SMTPException, ValueError) as cause:
+        raise DeliveryFailed(f"{type(cause).__name__}: {cause}") from cause
+
+
+def _mail(to: SmtpSettings, message: EmailMessage) -> None:
     context = ssl.create_default_context(cafile=str(to.ca_file) if to.ca_file else None)
-    message = mail_of(alert, to.sender, to.to)
     with _server(to, context) as server:
         if to.security == "starttls":
             server.starttls(context=context)  # raises where the server offers none: it is never left out

@@ -42,18 +42,27 @@ class SmtpSettings(_Destination, frozen=True, kw_only=True, forbid_unknown_field
     """A file with the password alone, readable by the service only."""
     ca_file: Path | None = None
     """Certificates to trust instead of the system's."""
+    also_to: list[str] = []
+    """Whom reports and questions to owners of mailboxes may reach beside `to`: addresses, or a whole `@domain`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.to:
             raise ValueError("to names nobody")
-        for address in [self.sender, *self.to]:
+        whole = [f"all{each}" if each.startswith("@") else each for each in self.also_to]
+        for address in [self.sender, *self.to, *whole]:
             if not _ADDRESS.fullmatch(address):
                 raise ValueError(f"{address!r} is no mail address")
         if (self.user is None) is not (self.password_file is None):
             raise ValueError("user and password_file belong together")
         if self.user is not None and self.security == "none":
             raise ValueError("a password goes over starttls or tls only")
+
+    def reaches(self, address: str) -> bool:
+        """Return whether mail may go to an address that somebody gives; alerts themselves go to `to` alone."""
+        allowed = {each.casefold() for each in (*self.to, *self.also_to)}
+        wanted = address.casefold()
+        return bool(_ADDRESS.fullmatch(wanted)) and not allowed.isdisjoint({wanted, "@" + wanted.rpartition("@")[2]})
 
 
 class HttpsSettings(_Destination, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,6 +139,10 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"digest_at {self.digest_at!r} is no time of day: write 07:00")
         if self.console_url is not None:
             checked_url(self.console_url)
+
+    def smtp_to(self, address: str) -> SmtpSettings | None:
+        """Return the first mail destination that may reach an address, None where none may."""
+        return next((each for each in self.smtp.values() if each.reaches(address)), None)
 
     def destinations(self) -> dict[str, Destination]:
         """Return every destination by its full name, `smtp.NAME` and so on."""

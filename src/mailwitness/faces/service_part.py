@@ -32,6 +32,8 @@ def run_part(config: ServiceConfig, name: str) -> int:
         run = parts.run_writer
     elif name == parts.DETECTOR:
         run = parts.run_detector
+    elif name == parts.REPORTS:
+        run = _run_reports
     elif name == parts.CONSOLE:
         run = _run_console
     elif name in parts.part_names(config):
@@ -48,6 +50,14 @@ def run_part(config: ServiceConfig, name: str) -> int:
         log.exception("part_failed")
         return FAILED
     return FINE
+
+
+def _run_reports(config: ServiceConfig, stop: Event, log: FilteringBoundLogger) -> None:
+    """Make reports by the calendar until it is told to end."""
+    from mailwitness.faces.reports.calendar import Calendar  # noqa: PLC0415 - analyses: for this part alone
+
+    log.info("reports_ready", schedules=len(config.reports))
+    Calendar(config.service.trail, config.reports, config.alerts, log.info).run(stop)
 
 
 def _run_console(config: ServiceConfig, stop: Event, log: FilteringBoundLogger) -> None:

@@ -21,6 +21,7 @@ from mailwitness.alerts.settings import (
     WebhookSettings,
 )
 from mailwitness.errors import UsageError
+from mailwitness.service.report_settings import ReportSettings, out_of_reach
 from mailwitness.service.settings import (
     Collection,
     ConsoleSettings,
@@ -44,7 +45,7 @@ COLLECTORS: dict[str, str] = {
     "kafka": "mailwitness.collect.kafka",
 }
 """Tables below [intake], and the module each kind of collector is; imported only where one is configured."""
-_TABLES = ("service", "intake", "rules", "alerts", "silence", "retention", "console")
+_TABLES = ("service", "intake", "rules", "alerts", "silence", "retention", "reports", "console")
 _DESTINATIONS: dict[str, type[msgspec.Struct]] = {
     "smtp": SmtpSettings,
     "webhook": WebhookSettings,
@@ -89,12 +90,14 @@ class _Reader:
         if "service" not in tables:
             raise UsageError("the table [service] is missing", where=str(self._path))
         console = self._table(tables, "console")
+        alerts = self._alerts(self._table(tables, "alerts"))
         return ServiceConfig(
             path=self._path,
             service=self._read(("service",), tables["service"], ServiceSettings),
             collections=tuple(self._collections(self._table(tables, "intake"))),
             rules=self._read(("rules",), self._table(tables, "rules"), RuleSettings),
-            alerts=self._alerts(self._table(tables, "alerts")),
+            alerts=alerts,
+            reports=self._reports(self._table(tables, "reports"), alerts),
             silence=self._read(("silence",), self._table(tables, "silence"), SilenceSettings),
             retention=self._read(("retention",), self._table(tables, "retention"), RetentionSettings),
             console=self._read(("console",), console, ConsoleSettings),
@@ -113,6 +116,17 @@ class _Reader:
                 self._named(("alerts", kind, name))
                 self._read(("alerts", kind, name), one, settings)  # one by one: the message names the destination
         return self._read(("alerts",), table, AlertSettings)
+
+    def _reports(self, table: dict[str, Any], alerts: AlertSettings) -> dict[str, ReportSettings]:
+        found = {}
+        for name, one in table.items():
+            place = ("reports", name)
+            self._named(place)
+            found[name] = self._read(place, one, ReportSettings)
+            if (address := out_of_reach(found[name], alerts)) is not None:
+                said = f"no [alerts.smtp.NAME] may reach {address!r}: name it in its `to` or `also_to`"
+                raise self._refused((*place, "mail_to"), said)
+        return found
 
     def _collections(self, table: dict[str, Any]) -> list[Collection]:
         found = []

@@ -25,7 +25,7 @@ from mailwitness.state.database import open_state
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-WRITER, DETECTOR, CONSOLE = "writer", "detector", "console"
+WRITER, DETECTOR, REPORTS, CONSOLE = "writer", "detector", "reports", "console"
 COLLECT = "collect-"
 """The collectors of one kind share a process: `collect-folder`, `collect-http`, ..."""
 _PR_SET_PDEATHSIG = 1
@@ -35,8 +35,9 @@ _LONGEST_PAUSE = 60.0
 def part_names(config: ServiceConfig) -> list[str]:
     """Return the parts a configuration asks for."""
     kinds = dict.fromkeys(one.kind for one in config.collections)
+    reports = [REPORTS] if config.reports else []
     console = [CONSOLE] if config.console.enabled else []
-    return [WRITER, *(f"{COLLECT}{kind}" for kind in kinds), DETECTOR, *console]
+    return [WRITER, *(f"{COLLECT}{kind}" for kind in kinds), DETECTOR, *reports, *console]
 
 
 def stop_on_signal() -> threading.Event:

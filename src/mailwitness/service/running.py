@@ -14,7 +14,7 @@ from mailwitness.errors import UsageError
 from mailwitness.service.health import Monitor
 from mailwitness.service.metrics import exposition
 from mailwitness.service.notify import Notifier, watchdog_interval
-from mailwitness.service.parts import COLLECT, CONSOLE, DETECTOR, WRITER, part_names, stop_on_signal
+from mailwitness.service.parts import COLLECT, CONSOLE, DETECTOR, REPORTS, WRITER, part_names, stop_on_signal
 from mailwitness.service.settings import ServiceConfig
 from mailwitness.service.supervisor import Part, Supervisor
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 ASK_SECONDS = 2.0
-_RANKS = {CONSOLE: 1, DETECTOR: 1, WRITER: 2}
+_RANKS = {CONSOLE: 1, REPORTS: 1, DETECTOR: 1, WRITER: 2}
 """Collectors end first, the writer last."""
 
 
 def parts_of(config: ServiceConfig, command: Callable[[str], tuple[str, ...]]) -> list[Part]:
     """Return the processes a configuration asks for; `command` says what runs the part of a name."""
-    users = {DETECTOR: config.service.detector_user, CONSOLE: config.service.console_user}
+    detector = config.service.detector_user
+    users = {DETECTOR: detector, REPORTS: detector, CONSOLE: config.service.console_user}
     return [
         Part(
             name=name,

@@ -12,6 +12,7 @@ import msgspec
 from mailwitness.alerts.settings import AlertSettings, checked_url
 from mailwitness.alerts.span import span_of
 from mailwitness.collect.http_settings import address_of, is_loopback
+from mailwitness.service.report_settings import ReportSettings
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
@@ -126,6 +127,7 @@ class ServiceConfig(msgspec.Struct, frozen=True, kw_only=True):
     alerts: AlertSettings = AlertSettings()
     silence: SilenceSettings = SilenceSettings()
     retention: RetentionSettings = RetentionSettings()
+    reports: dict[str, ReportSettings] = {}
     console: ConsoleSettings = ConsoleSettings()
     console_table: dict[str, Any] = {}
     """[console] as it is written, for what the console itself takes from it."""

@@ -16,8 +16,11 @@ from mailwitness.faces.reports.report import MadeAt, Report, Section, blind_part
 from mailwitness.knowledge.audit_settings import QUESTIONS
 from mailwitness.knowledge.report_packs import Pack, packs
 from mailwitness.readiness.answer_coverage import answer_coverage
+from mailwitness.service.report_settings import KINDS as CONFIGURED
 
 PACK_DAYS = 90
+if set(KINDS) != set(CONFIGURED):  # a service's configuration has to say what there is
+    raise ImportError(f"the kinds of reports differ: {sorted(set(KINDS) ^ set(CONFIGURED))}")
 
 
 def names() -> tuple[str, ...]:

@@ -1,60 +1,55 @@
 """Reports that are made by the calendar: each period once, after it ended, however often is asked.
 
-A timer (cron, systemd) or the service calls `make_due`. What was made is known by the folder of its period: there is
-no other state, and a report that failed is due again.
+The service does it (reports/calendar.py), or a timer that calls `make_due`. What a timer made is known by the folder
+of its period: there is no other state, and a report that failed is due again.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
+from mailwitness.alerts.settings import as_path
+from mailwitness.alerts.span import span_of
 from mailwitness.errors import UsageError
 from mailwitness.faces.reports.ground import Wish
-from mailwitness.faces.reports.making import make_report, names
-from mailwitness.faces.reports.writing import FORMS, Written, write_report
+from mailwitness.faces.reports.making import make_report
+from mailwitness.faces.reports.report import Report
+from mailwitness.faces.reports.writing import Written, write_report
+from mailwitness.service.report_settings import ReportSettings
 
 SIZE_LIMIT = 1 << 20
 WEEK = 7
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[reports.NAME]: which report, how often, in which forms, into which folder; weeks begin on Monday, UTC."""
-
-    report: str
-    every: Literal["day", "week", "month"]
-    to: str
-    forms: tuple[str, ...] = ("html",)
-    mailbox: str | None = None
-    days: int = 90
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
-        if self.report not in names():
-            raise ValueError(f"there is no report {self.report}; there are {', '.join(names())}")
-        if not self.forms or not set(self.forms) <= set(FORMS):
-            raise ValueError(f"forms are some of {', '.join(FORMS)}")
-
-
 class Schedules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file of schedules."""
 
-    reports: dict[str, Schedule]
+    reports: dict[str, ReportSettings]
 
 
-def load_schedules(path: Path) -> dict[str, Schedule]:
+def load_schedules(path: Path) -> dict[str, ReportSettings]:
     """Return the schedules of a TOML file. Raises UsageError that says what of it cannot be used."""
     try:
         with path.open("rb") as file:
-            return msgspec.convert(tomllib.loads(file.read(SIZE_LIMIT).decode()), Schedules).reports
+            tables = tomllib.loads(file.read(SIZE_LIMIT).decode())
+        found = msgspec.convert(tables, Schedules, dec_hook=as_path).reports
     except (OSError, ValueError) as cause:  # no TOML, no UTF-8 and what msgspec refuses are ValueErrors
         raise UsageError(
             f"the schedules cannot be used: {cause}", where=str(path), remedy="see docs/reports.md"
         ) from cause
+    for name, one in found.items():
+        if one.mail_to:
+            raise UsageError(
+                f"reports.{name}: only the service mails reports",
+                where=str(path),
+                remedy="put the schedule into the service's configuration, or leave mail_to out",
+            )
+    return found
 
 
 def period(every: str, now: datetime) -> tuple[datetime, datetime]:
@@ -69,28 +64,45 @@ def period(every: str, now: datetime) -> tuple[datetime, datetime]:
     return (first - timedelta(days=1)).replace(day=1), first
 
 
-def due(schedules: dict[str, Schedule], base: Path, now: datetime) -> list[str]:
+def period_of(one: ReportSettings, now: datetime) -> tuple[datetime, datetime]:
+    """Return the period that a schedule's latest report is of: its beginning, and its end."""
+    since, until = period(one.every, now - one.after_midnight)
+    return (since if one.period is None else until - span_of(one.period)), until
+
+
+def due(schedules: Mapping[str, ReportSettings], base: Path, now: datetime) -> list[str]:
     """Return the names of the schedules whose last whole period has no report yet; folders are seen from `base`."""
-    return [name for name, one in schedules.items() if not _folder(base, name, one, now).is_dir()]
+    return [name for name, one in schedules.items() if not folder_of(base, name, one, now).is_dir()]
 
 
-def make_due(trail: Path, schedules: dict[str, Schedule], base: Path, now: datetime) -> list[Written]:
+def make_due(trail: Path, schedules: Mapping[str, ReportSettings], base: Path, now: datetime) -> list[Written]:
     """Make every report that is due, and return the files."""
     made: list[Written] = []
     for name in due(schedules, base, now):
         one = schedules[name]
-        since, until = period(one.every, now)
-        wish = Wish(since=since, until=until, mailbox=one.mailbox, days=one.days)
-        report = make_report(trail, one.report, wish, now)
-        folder = _folder(base, name, one, now)
-        unfinished = folder.with_name(folder.name + ".tmp")
+        made += make_one(trail, one, folder_of(base, name, one, now), period_of(one, now), now)[1]
+    return made
+
+
+def make_one(
+    trail: Path, one: ReportSettings, folder: Path, asked: tuple[datetime, datetime], now: datetime
+) -> tuple[Report, list[Written]]:
+    """Make a schedule's report of a period into `folder`, which appears when it is whole."""
+    wish = Wish(since=asked[0], until=asked[1], mailbox=one.mailbox, days=one.days)
+    report = make_report(trail, one.report, wish, now)
+    unfinished = folder.with_name(folder.name + ".tmp")
+    try:
         for left in unfinished.glob("*") if unfinished.is_dir() else ():
             left.unlink()
         written = write_report(report, unfinished, one.forms)
         unfinished.rename(folder)
-        made += [msgspec.structs.replace(each, path=folder / each.path.name) for each in written]
-    return made
+    except OSError as cause:
+        raise UsageError(
+            f"the report cannot be written: {cause.strerror}", where=str(folder), remedy="see to the folder's rights"
+        ) from cause
+    return report, [msgspec.structs.replace(each, path=folder / each.path.name) for each in written]
 
 
-def _folder(base: Path, name: str, one: Schedule, now: datetime) -> Path:
-    return base / one.to / name / f"{period(one.every, now)[1]:%Y-%m-%d}"
+def folder_of(base: Path, name: str, one: ReportSettings, now: datetime) -> Path:
+    """Return the folder of the report that a schedule's last whole period has."""
+    return base / one.to / name / f"{period_of(one, now)[1]:%Y-%m-%d}"
