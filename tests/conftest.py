@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mailwitness.intake.importing import import_paths
 from mailwitness.intake.report import ImportReport
@@ -15,6 +16,10 @@ from mailwitness.trail.create import create_trail
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT.parent / "shared" / "samples"
 DATA = ROOT / "tests" / "data"
+
+# How long one example takes says how busy the machine is: what must be quick has a test that says so.
+settings.register_profile("unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ class Mails:
             self._news.notify_all()
         return "250 OK"
 
-    def wait(self, count: int, seconds: float = 10.0) -> list[tuple[list[str], bytes]]:
+    def wait(self, count: int, seconds: float = 60.0) -> list[tuple[list[str], bytes]]:
         with self._news:
             assert self._news.wait_for(lambda: len(self.taken) >= count, seconds), f"{len(self.taken)} of {count} came"
             return list(self.taken)
@@ -83,7 +83,7 @@ class _Requiring(Controller):
 
     def __init__(self, handler, certificate: Certificate, *, tls: bool, password: bytes | None) -> None:
         self._certificate, self._tls, self._password = certificate, tls, password
-        super().__init__(handler, hostname="127.0.0.1", port=0, ready_timeout=10)
+        super().__init__(handler, hostname="127.0.0.1", port=0, ready_timeout=60)
 
     def factory(self):
         wanted: dict[str, object] = {}
@@ -99,7 +99,7 @@ class _Requiring(Controller):
 
     def _trigger_server(self) -> None:
         """Connect once, to the port that was given: the base class would go to the port it asked for, 0."""
-        with socket.create_connection(self.server.sockets[0].getsockname(), 5) as connection:
+        with socket.create_connection(self.server.sockets[0].getsockname(), 60) as connection:
             connection.recv(1024)
 
 
@@ -179,7 +179,7 @@ def stream_server(handle, certificate: Certificate | None = None) -> Iterator[in
             except TimeoutError:
                 continue
             with contextlib.suppress(OSError), connection:
-                connection.settimeout(10)
+                connection.settimeout(60)
                 if certificate is None:
                     handle(connection)
                 else:

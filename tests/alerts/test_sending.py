@@ -133,7 +133,7 @@ def test_a_syslog_receiver_that_keeps_the_connection_open_has_it_all(alert, monk
 def test_cef_over_udp(alert):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind(("127.0.0.1", 0))
-        sink.settimeout(5)
+        sink.settimeout(60)
         send(SyslogSettings(host="127.0.0.1", port=sink.getsockname()[1], transport="udp"), alert)
         assert b"CEF:0|Mailwitness|" in sink.recv(65536)
 

@@ -53,7 +53,7 @@ def running(collector: Any) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
 
 

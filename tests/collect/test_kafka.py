@@ -35,7 +35,7 @@ class Cluster:
             "partitioner": "random",
         }
         self.producer = Producer(configuration)
-        brokers = self.producer.list_topics(timeout=20).brokers.values()
+        brokers = self.producer.list_topics(timeout=60).brokers.values()
         self.addresses = [f"{broker.host}:{broker.port}" for broker in brokers]
 
     def send(self, values, partition=0, topic=TOPIC):

@@ -369,7 +369,7 @@ def test_run_beats_and_ends_when_told(lab):
                 ended.wait(0.02)
     finally:
         ended.set()
-        thread.join(10)
+        thread.join(60)
     assert not thread.is_alive()
     assert (beats[0].name, beats[0].counts["recorded"], beats[0].last_error) == ("m365", 3, None)
     assert beats[0].data_at is not None

@@ -14,7 +14,7 @@ import pytest
 from tests.collect.certificates import Authority
 from tests.collect.serving import running, serving_writer, statements
 
-from mailwitness.collect import syslog
+from mailwitness.collect import syslog, syslog_sender
 from mailwitness.collect.heartbeats import Heartbeats
 from mailwitness.collect.interface import WriterBusy
 from mailwitness.collect.listening import listening
@@ -101,7 +101,7 @@ def intake(serving, **changed):
 def send(address, data, tls=None):
     """Send bytes and close in order, as a sender does that ends."""
     with contextlib.ExitStack() as stack:
-        connection = stack.enter_context(socket.create_connection(address, 10))
+        connection = stack.enter_context(socket.create_connection(address, 120))
         if tls is not None:
             connection = stack.enter_context(tls.wrap_socket(connection, server_hostname="127.0.0.1"))
         connection.sendall(data)
@@ -127,7 +127,7 @@ def batches(trail):
     return [said for said in statements(trail) if said.get("collector") == "syslog" and "evidence" in said]
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     """Wait for a condition; the last look's value is returned."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -177,18 +177,27 @@ def test_a_relay_names_every_host_it_speaks_for(serving):
 
 
 def test_what_was_gathered_is_handed_over_when_it_has_waited_long_enough(serving):
-    with intake(serving) as address, socket.create_connection(address, 10) as connection:
+    with intake(serving) as address, socket.create_connection(address, 120) as connection:
         connection.sendall(counted([message(0)]))
         until(lambda: events(serving.trail))
         connection.sendall(counted([message(1)]))
         until(lambda: len(events(serving.trail)) == 2)
 
 
-def test_when_it_is_told_to_end_what_was_received_is_still_handed_over(serving):
+def test_when_it_is_told_to_end_what_was_received_is_still_handed_over(serving, monkeypatch):
+    kept = 0
+    keep = syslog_sender.Sender._keep
+
+    def counting(self, piece):
+        nonlocal kept
+        keep(self, piece)
+        kept += 1
+
+    monkeypatch.setattr(syslog_sender.Sender, "_keep", counting)
     with intake(serving, batch_seconds=60) as address:
-        connection = socket.create_connection(address, 10)
+        connection = socket.create_connection(address, 120)
         connection.sendall(counted(message(number) for number in range(5)))
-        threading.Event().wait(0.3)
+        until(lambda: kept == 5)
     connection.close()
     assert len(events(serving.trail)) == 5
     told = [said["what"] for said in statements(serving.trail) if said.get("act") == "collection"]

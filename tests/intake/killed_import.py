@@ -39,7 +39,7 @@ def children(pid):
 
 def _wait_for_the_end_of(readers):
     """Readers end by themselves when nobody is there to read for."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(_is_alive(pid) for pid in readers):
         assert time.monotonic() < deadline, f"readers that outlive their import: {readers}"
         time.sleep(0.05)

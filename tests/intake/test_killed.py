@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import threading
-import time
 from pathlib import Path
 
 import imported
@@ -39,18 +38,21 @@ def test_readers_that_are_killed_cost_nothing(fake, new_trail, tmp_path, monkeyp
     monkeypatch.setattr(planning, "TASK_BYTES", 16 * fake.CHUNK)
     monkeypatch.setattr(importing, "AHEAD", 2)
     rng = random.Random(SEED)
-    over = threading.Event()
+    due, over = threading.Semaphore(0), threading.Event()
     killed = []
+    tasks = iter(range(1_000_000))
 
     def kill():
-        while not over.wait(rng.uniform(0.8, 1.5)):
-            readers = _readers()
-            if readers:
+        while due.acquire() and not over.is_set():
+            over.wait(rng.uniform(0, 0.03))  # in the middle of what is read next
+            if readers := _readers():
                 killed.append(rng.choice(readers))
                 os.kill(killed[-1], signal.SIGKILL)
 
-    def slowly(done, total, evidence):  # noqa: ARG001 - as the import calls it
-        time.sleep(0.08)  # so that there is something to kill
+    def now_and_then(done, total, evidence):  # noqa: ARG001 - as the import calls it
+        """Have one killed after every thirteenth task: in a given time a slow machine reads less."""
+        if next(tasks) % 13 == 0:
+            due.release()
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -60,13 +62,14 @@ def test_readers_that_are_killed_cost_nothing(fake, new_trail, tmp_path, monkeyp
             [folder],
             key_path=new_trail.key_path,
             command=fake.COMMAND,
-            progress=slowly,
+            progress=now_and_then,
         )
     finally:
         over.set()
+        due.release()
         thread.join()
 
-    assert killed
+    assert len(killed) > 2
     assert (report.totals.seen, report.totals.recorded) == (6000, 6000)
     assert len(imported.event_ids(new_trail.trail.path)) == 6000
     assert {problem.code for problem in report.problems} <= {"reader_died"}

@@ -60,7 +60,7 @@ def test_hostile_files_neither_hang_nor_end_the_import(samples, make_trail):
 
     report = _bring(trail, samples / "hostile", *good)
 
-    assert time.monotonic() - begun < 120  # they hang for ever where nobody stops them
+    assert time.monotonic() - begun < 600  # they hang for ever where nobody stops them
     hostile = [file for file in report.files if file.evidence.startswith("hostile/")]
     assert len(hostile) == 3
     for file in hostile:

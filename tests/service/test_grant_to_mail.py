@@ -85,7 +85,7 @@ def await_event(folder, *names, seconds=60.0):
 
 def ready(port):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=60) as answer:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False

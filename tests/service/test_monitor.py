@@ -25,7 +25,7 @@ from mailwitness.trail.create import create_trail
 def get(monitor, path):
     host, port = monitor.address
     try:
-        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=60) as answer:
             return answer.status, answer.read(), answer.headers["Content-Type"]
     except urllib.error.HTTPError as error:
         with error:

@@ -307,9 +307,9 @@ def test_any_text_gives_strings_or_a_fault(text, strings):
 
 @pytest.mark.parametrize("text", [" " * 200_000, "a" * 200_000, "a " * 100_000, "\t" * 200_000 + "x", "\n" * 200_000])
 def test_a_hostile_text_costs_little(text):
-    started = time.perf_counter()
+    started = time.process_time()
     strings_of(text, frozenset({"SubjectUserName"}))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 10  # what grows with the square takes minutes
 
 
 def test_a_text_beyond_the_limit_is_refused():

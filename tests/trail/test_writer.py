@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import duckdb
@@ -317,3 +318,22 @@ def test_identities_within_a_memory_limit_are_as_good(tmp_path, monkeypatch):
             if rng.random() < 0.5:
                 writer.commit()
     assert len(events_in(created)) == len(seen)
+
+
+def test_a_leaf_costs_the_same_however_many_wait_for_the_commit(created):
+    """An import of thousands of small files has as many custody leaves in one commit."""
+
+    class Waiting(list):
+        def __iter__(self) -> Iterator:
+            looked.append(len(self))
+            return super().__iter__()
+
+    looked = []
+    with Writer.open(created.trail.path) as writer:
+        writer._pending = Waiting(writer._pending)
+        for number in range(50):
+            writer.custody({"act": "imported", "evidence": [], "number": number})
+        assert looked == []
+        size = writer.size
+        assert writer.commit().size == size + 50
+        assert looked != []

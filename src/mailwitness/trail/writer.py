@@ -86,7 +86,7 @@ class Writer:
         self._evidence = EvidenceStore(trail, settings.keep_evidence)
         self._admission = Admission(trail.events, self._live_by_month(), MEMORY_LIMIT)
         self._pending: list[tuple[pa.RecordBatch, npt.NDArray[np.str_]]] = []
-        self._pending_bytes = 0
+        self._pending_rows = self._pending_bytes = 0  # counted: thousands of leaves come one by one
         self.merges = True
         """Whether commits merge small files by themselves; whoever cannot wait so long asks `to_merge` instead."""
         self._broken = False
@@ -165,10 +165,11 @@ class Writer:
 
     def _hold(self, rows: pa.RecordBatch, months: npt.NDArray[np.str_]) -> None:
         self._pending.append((rows, months))
+        self._pending_rows += len(rows)
         self._pending_bytes += rows.nbytes
 
     def _commit_if_full(self) -> None:
-        if self._pending_bytes >= COMMIT_BYTES or sum(len(rows) for rows, _months in self._pending) >= COMMIT_ROWS:
+        if self._pending_bytes >= COMMIT_BYTES or self._pending_rows >= COMMIT_ROWS:
             self.commit()
 
     def commit(self) -> Committed:
@@ -198,7 +199,7 @@ class Writer:
         remove_partial_tiles(self._log, full)
         self._committed(written, [], commit)
         self._admission.committed(self._live_by_month())
-        self._pending, self._pending_bytes = [], 0
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
 
     def _sign(self, tree: Tree) -> None:
         checkpoint = Checkpoint(self.settings.origin, tree.size, tree.root())
