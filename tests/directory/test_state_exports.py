@@ -111,6 +111,19 @@ def test_a_mailbox_tells_its_names_switches_and_delegates():
     ]
 
 
+def test_a_scope_and_a_policy_are_settings_of_their_own():
+    scope, policy = (
+        {s.attribute: (s.dn, s.value) for s in of(Setting, read_file(FOLDER / f"{cmdlet}.xml"))}
+        for cmdlet in ("Get-ManagementScope", "Get-ApplicationAccessPolicy")
+    )
+    asked = "Title -like 'Head*' -and MemberOfGroup -eq 'CN=Leaders,OU=Groups,DC=fabrik,DC=example'"
+    assert scope["RecipientFilter"][0] == "Leadership"
+    assert scope["RecipientFilter"][1].replace(", ", ",") == asked
+    assert scope["Exclusive"] == ("Leadership", "False")
+    assert policy["AppId"][1] == "bb000000-0000-4000-8000-000000000001"
+    assert policy["ScopeIdentityRaw"][1] == "S-1-5-21-1-2-3-1500"
+
+
 def test_what_an_export_leaves_out_is_no_switch():
     found = read_rows({"Identity": "anna", "AuditEnabled": "True", "CollectedAt": AT})
     assert [(s.dn, s.attribute, s.value) for s in of(Setting, found)] == [("anna", "msExchMailboxAuditEnable", "TRUE")]

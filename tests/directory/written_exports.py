@@ -206,6 +206,26 @@ EXPORTS: dict[str, list[Row]] = {
             "CollectedProduct": "exchange_online",
         },
     ],
+    "Get-ManagementScope": [
+        {
+            "Name": "Leadership",
+            "RecipientRoot": "fabrik.example/Staff",
+            "RecipientFilter": "Title -like 'Head*' -and MemberOfGroup -eq 'CN=Leaders,OU=Groups,DC=fabrik,DC=example'",
+            "Exclusive": False,
+            "ScopeRestrictionType": "RecipientScope",
+            "CollectedAt": AT,
+        },
+    ],
+    "Get-ApplicationAccessPolicy": [
+        {
+            "Identity": "aa000000-0000-4000-8000-000000000001\\bb000000-0000-4000-8000-000000000001:Leaders;1",
+            "AppId": "bb000000-0000-4000-8000-000000000001",
+            "AccessRight": "RestrictAccess",
+            "ScopeIdentity": "Leaders",
+            "ScopeIdentityRaw": "S-1-5-21-1-2-3-1500",
+            "CollectedAt": AT,
+        },
+    ],
     "Get-RoleGroupMember": [
         {
             "RoleGroup": "Organization Management",

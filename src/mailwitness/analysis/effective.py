@@ -54,7 +54,11 @@ def entries_for(standing: Standing, mailbox: int, at: int) -> list[Placed]:
         for entry in standing.on.get(mailbox, ())
         if entry.is_own and not (entry.inherited and _key(entry) in explicit)
     ]
-    everywhere = [Placed(_FARTHEST if entry.kind in _ORDERED else 0, entry) for entry in standing.everywhere]
+    everywhere = [
+        Placed(_FARTHEST if entry.kind in _ORDERED else 0, entry)
+        for each in standing.everywhere
+        if (entry := standing.scopes.on(each, mailbox, at)) is not None
+    ]
     return sorted([*own, *above, *everywhere], key=lambda p: p.order)
 
 

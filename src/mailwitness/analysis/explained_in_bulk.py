@@ -181,17 +181,21 @@ class _Bulk:
                     yield mailbox, target, since, until, "home" if target == home else "above"
 
     def _grants(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the entries that hold for certain, one for each question they answer."""
+        """Yield the entries that hold for certain, one for each question they answer.
+
+        One that covers some mailboxes only stands like a refusal: the access check decides each pair it meets.
+        """
         names = dict.fromkeys(q for questions in (OPENING, *ASKED.values()) for q in questions)
         for entry in self.standing.facts.entries:
             if entry.is_doubtful:
                 continue
             target = _EVERYWHERE if entry.is_everywhere else entry.target
+            allows = entry.allows and not self.standing.scopes.narrows(entry)
             for name in names:
                 if entry.bits & bit_of(name):
                     folder = entry.folder.casefold() if entry.folder else None
                     since, until = entry.run.since, entry.run.until
-                    reach = (entry.allows, entry.is_own, entry.is_passed_on)
+                    reach = (allows, entry.is_own, entry.is_passed_on)
                     yield (target, entry.trustee, since, until, name, folder, *reach)
 
     def by_order(self, refused: pa.Table) -> pa.Table:

@@ -10,7 +10,9 @@ from mailwitness.analysis.change import Act, Change
 from mailwitness.analysis.descriptor_change import NOTHING
 from mailwitness.analysis.descriptor_entries import atom_of_words, state_of
 from mailwitness.analysis.facts_of_directory import BITS_OF_OPENS, role_rights
+from mailwitness.analysis.facts_of_scopes import FactsOfScopes, scope_parameters
 from mailwitness.analysis.gathering import Gathering, Single
+from mailwitness.analysis.limits import limit_of_parameters, parameters_of
 from mailwitness.analysis.list_history import Look, Touch
 from mailwitness.analysis.presence import End
 from mailwitness.analysis.right_entry import OPEN, READ_FOLDER, SEND_ON_BEHALF, bit_of
@@ -40,6 +42,7 @@ class FactsOfChanges:
         """Use `gathering`; take changes in order of time."""
         self.gathering = gathering
         self.identities = gathering.identities
+        self._scopes = FactsOfScopes(gathering)
         self._readers: dict[str, Callable[[Change, Act, End], None]] = {
             "permission": self._permission,
             "membership": self._membership,
@@ -82,6 +85,8 @@ class FactsOfChanges:
 
     def _permission(self, change: Change, act: Act, end: End) -> None:
         context = _CONTEXTS.get((change.attribute or "").casefold())
+        if self._scopes.take(change, act, end):
+            return
         if context is not None and act.role == DIRECTORY_VALUE and act.after is not None:
             self._descriptor(change, act, context, end)
         elif context is not None and act.role == REPLACED_VALUE:
@@ -222,13 +227,14 @@ class FactsOfChanges:
         app = act.main["app_id"]
         trustee = self.named(change.trustee_sid, app or change.trustee_name, change)
         assignment = (change.object_dn or change.before or "").casefold() or None
+        limit = limit_of_parameters(parameters_of(change.after, scope_parameters()), is_new=True)
         for word in change.rights:
             permission = (
                 application_permission(word) if app or change.object_class != "ManagementRoleAssignment" else None
             )
             for thing in trustee.things[:1]:
                 product = "exchange_online" if act.main["source"] == _CLOUD else None
-                found = list(role_rights(self.gathering, word, thing, assignment, product))
+                found = list(role_rights(self.gathering, word, thing, assignment, product, limit))
                 if permission is not None:
                     organization = self.identities.ensure("the organization", "typed")
                     bit = bit_of(BITS_OF_OPENS[permission.opens])

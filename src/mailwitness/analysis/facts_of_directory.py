@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from mailwitness.analysis.descriptor_entries import ListState, Where, state_of
+from mailwitness.analysis.facts_of_scopes import FactsOfScopes
 from mailwitness.analysis.gathering import Gathering, Single
+from mailwitness.analysis.limits import UNSTATED, Limit
 from mailwitness.analysis.list_history import Look
 from mailwitness.analysis.presence import End
 from mailwitness.analysis.right_entry import EXPORT, OPEN, SEARCH, SEND_AS, SEND_ON_BEHALF, bit_of
@@ -67,6 +69,7 @@ class FactsOfDirectory:
         for observed in self.observations.descriptors:
             self._descriptor(observed)
         self._roles()
+        FactsOfScopes(gathering).settings(self.observations.settings)
 
     def _times(self, row: Principal | Member | DescriptorOf | Setting) -> list[datetime]:
         return self.times.get(row.evidence_sha256) or [row.observed_at]
@@ -187,7 +190,12 @@ class FactsOfDirectory:
 
 
 def role_rights(
-    gathering: Gathering, role: str, trustee: int | None, assignment: str | None, product: str | None = None
+    gathering: Gathering,
+    role: str,
+    trustee: int | None,
+    assignment: str | None,
+    product: str | None = None,
+    limit: Limit | None = UNSTATED,
 ) -> Iterator[Single]:
     """Yield the right that an assignment of `role` gives, if it opens mailboxes; `product` may refuse it one day."""
     known = role_named(role)
@@ -203,6 +211,7 @@ def role_rights(
         assignment=(assignment or "").casefold() or None,
         product=product,
         is_everywhere=True,
+        limit=limit,
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from mailwitness.analysis.descriptor_entries import SELF, Atom, Where, atom_of_words
 from mailwitness.analysis.facts_of_directory import role_rights
 from mailwitness.analysis.gathering import Gathering, Single
+from mailwitness.analysis.limits import limit_of_export
 from mailwitness.analysis.list_history import Sight
 from mailwitness.analysis.presence import End
 from mailwitness.analysis.right_entry import READ_FOLDER, SEND_ON_BEHALF, Kind, bit_of
@@ -157,14 +158,22 @@ class FactsOfExports:
                     continue
                 name = row.effective_user or row.assignee
                 for thing in self.gathering.meant(name, micros(at))[:1]:
-                    seen |= set(role_rights(self.gathering, row.role, thing, row.name, row.product))
+                    limit = limit_of_export(row.recipient_scope, row.custom_scope)
+                    seen |= set(role_rights(self.gathering, row.role, thing, row.name, row.product, limit))
             for right in seen:
+                self._rescoped(right, at, end)
                 self.gathering.single(right, at, end, stands=True, is_act=False)
             if any(row.whole for row in rows):
                 organization = self.identities.ensure("the organization", "typed")
                 for right in self.gathering.singles_on("role", organization):
                     if right not in seen:
                         self.gathering.single(right, at, end, stands=False, is_act=False)
+
+    def _rescoped(self, right: Single, at: datetime, end: End) -> None:
+        """Note that an assignment seen with this limit does not stand with another one any more."""
+        for other in self.gathering.singles_on("role", right.target):
+            if other != right and other == right._replace(limit=other.limit):
+                self.gathering.single(other, at, end, stands=False, is_act=False)
 
 
 def _reaches(applies_to: str | None) -> bool:

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from mailwitness.analysis.descriptor_entries import Where
+from mailwitness.analysis.limits import Limit
 from mailwitness.analysis.list_history import ListHistory, Sight
 from mailwitness.analysis.presence import End, Point, Run, runs_of
 from mailwitness.analysis.right_entry import Entry, Kind
+from mailwitness.analysis.scopes import Policy
 from mailwitness.analysis.standing import Facts, Held, Unexplained, Written
 from mailwitness.descriptors.sid import Domain, is_relative, resolved
 from mailwitness.directory.clock import BEGINNING, micros
@@ -40,6 +42,7 @@ class Single(NamedTuple):
     product: str | None = None
     is_everywhere: bool = False
     candidates: tuple[int, ...] = ()
+    limit: Limit | None = None
 
 
 class Gathering:
@@ -85,6 +88,11 @@ class Gathering:
     def singles_on(self, kind: Kind, target: int) -> list[Single]:
         """Return the rights of a kind on a thing that were noted so far."""
         return list(self._standing_on.get((kind, target), ()))
+
+    def stands(self, right: Single) -> bool:
+        """Return whether a right stood at the latest time noted so far."""
+        points = self.singles.get(right, [])
+        return bool(points) and max(points, key=lambda point: point.at).stands
 
     def member(self, member: int, group: int, at: datetime, end: End, *, stands: bool, is_act: bool) -> None:
         """Note a membership."""
@@ -137,6 +145,9 @@ class Gathering:
             self._list_facts(target, context, history, facts)
         for right, points in self.singles.items():
             runs, lost = runs_of(points)
+            if right.kind == "policy":
+                facts.policies += [Policy(right.trustee, right.target, right.right, run) for run in runs]
+                continue
             facts.entries += [entry for run in runs for entry in _entries(right, run)]
             facts.unwitnessed += [Unexplained("right", right.target, right.trustee, right.right, c) for c in lost]
         for (member, group), points in self.members.items():
@@ -190,6 +201,7 @@ def _entries(right: Single, run: Run) -> Iterator[Entry]:
         folder=right.folder,
         is_everywhere=right.is_everywhere,
         candidates=right.candidates,
+        limit=right.limit,
     )
 
 

@@ -24,7 +24,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One account, one mailbox (or all of a database, of the organization), one right, and the way to it.
 
     `ways` is how many ways there are; `way` is a shortest certain one. `mailboxes` counts what a line about a whole
-    scope covers, `excepted` names the mailboxes in it where something nearer refuses.
+    scope covers, `excepted` names the mailboxes in it where something nearer refuses. Of a right that is limited to
+    some mailboxes, `among` names those, unless they are many.
     """
 
     account: str
@@ -37,6 +38,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_disabled: bool = False
     mailboxes: int | None = None
     excepted: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
 
 
 def ways_in(standing: Standing, account: int, mailbox: int, at: int) -> list[Way]:
@@ -315,8 +317,55 @@ def _on_everything(
     standing: Standing, account: int, token: dict[int, tuple[Link[Run], ...]], ways: Ways
 ) -> Iterator[Line]:
     """Yield what an account has by a role, an application's permission, or the defaults of set-up."""
-    placed = [Placed(0, entry) for entry in standing.everywhere]
+    placed = [Placed(0, entry) for entry in standing.everywhere if not standing.scopes.narrows(entry)]
     given = decide(sorted(placed, key=lambda p: p.order), token, ways.at)
     organization = standing.identities.ensure("the organization", "typed")
     for line in _lines_of(standing, account, organization, given, token, ways):
         yield msgspec.structs.replace(line, scope="organization", mailboxes=len(standing.facts.mailboxes))
+    everywhere = {question.name for each in given if each.is_certain for question in question_of(each.bits)}
+    for entry in standing.everywhere:
+        if entry.trustee in token and entry.may_hold(ways.at) and standing.scopes.narrows(entry):
+            for line in _on_some(standing, account, entry, token, ways):
+                if not everywhere.issuperset(line.way.gives):
+                    yield line
+
+
+_NAMED = 50
+"""How many mailboxes a line about some names at the most."""
+
+
+def _on_some(
+    standing: Standing, account: int, entry: Entry, token: dict[int, tuple[Link[Run], ...]], ways: Ways
+) -> Iterator[Line]:
+    """Yield what an account has by a right that is limited to some mailboxes: how many, and which if they are few."""
+    at = ways.at
+    covered, certain, left = [], 0, []
+    met = entry
+    for mailbox in standing.facts.mailboxes:
+        on_it = standing.scopes.on(entry, mailbox, at)
+        if on_it is None:
+            left.append(mailbox)
+            continue
+        covered.append(mailbox)
+        if on_it.condition is None:
+            certain += 1
+        else:
+            met = on_it
+    if not covered:
+        return
+    of_line = Given(Placed(0, entry if certain else met), entry.bits, is_certain=bool(certain) and entry.holds(at))
+    organization = standing.identities.ensure("the organization", "typed")
+    named, excepted = (tuple(standing.identities.label(m, at) for m in each[: _NAMED + 1]) for each in (covered, left))
+    perhaps = f"{len(covered) - certain} of the {len(covered)} mailboxes only perhaps: {met.condition}"
+    for line in _lines_of(standing, account, organization, [of_line], token, ways):
+        told = line
+        if certain and certain < len(covered):
+            way = msgspec.structs.replace(line.way, remarks=(*line.way.remarks, perhaps))
+            told = msgspec.structs.replace(line, way=way)
+        yield msgspec.structs.replace(
+            told,
+            scope="organization",
+            mailboxes=len(covered),
+            among=named if len(named) <= _NAMED else (),
+            excepted=excepted if len(excepted) <= min(_NAMED, len(covered)) else (),
+        )

@@ -12,14 +12,16 @@ from typing import Literal
 
 import msgspec
 
+from mailwitness.analysis.limits import Limit
 from mailwitness.analysis.presence import Run
 from mailwitness.directory.clock import BEGINNING, STILL
 from mailwitness.knowledge.guids import Guids, guids
 from mailwitness.knowledge.rights import ContextName, Good, mailbox_rights, rights
 
-Kind = Literal["mailbox", "directory", "delegate", "folder", "role", "application", "owner", "object_owner"]
+Kind = Literal["mailbox", "directory", "delegate", "folder", "role", "application", "owner", "object_owner", "policy"]
 """Where a right stands: in one of the two descriptors, among the delegates, on a folder, in a role or an application
-permission, in whose mailbox it is (owner, master account), or in who owns the directory object."""
+permission, in whose mailbox it is (owner, master account), or in who owns the directory object. A policy gives
+nothing: it narrows what an application may."""
 
 OPEN, READ_FOLDER, SEND_AS, SEND_ON_BEHALF, EXPORT, SEARCH, MEMBERSHIP = (
     "open",
@@ -76,7 +78,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     `phase` and `place` order the entries of one level: of a list in canonical order the refusals have phase 0 and the
     others 1, all with place 0. `is_own`: it holds on the target itself; `is_passed_on`: on what lies below it.
     `inherited`: the target's list says it came from above. `condition`: it holds only if something else does.
-    `candidates`: whom else the trustee's name can mean.
+    `candidates`: whom else the trustee's name can mean. `limit`: to which mailboxes a role is limited (scopes.Scopes).
     """
 
     target: int
@@ -96,6 +98,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     condition: str | None = None
     candidates: tuple[int, ...] = ()
     is_everywhere: bool = False
+    limit: Limit | None = None
 
     def holds(self, at: int) -> bool:
         """Return whether it stood at a time for certain."""

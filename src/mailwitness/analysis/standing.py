@@ -10,6 +10,7 @@ import msgspec
 
 from mailwitness.analysis.presence import End, Run, Unwitnessed
 from mailwitness.analysis.right_entry import Entry, Kind
+from mailwitness.analysis.scopes import Policy, Scopes, Stated
 from mailwitness.descriptors.sid import ALIASES
 from mailwitness.directory.clock import BEGINNING, STILL
 from mailwitness.directory.closure import Link, Memberships
@@ -52,7 +53,8 @@ class Facts(msgspec.Struct):
 
     `protection`: from when until when a list took nothing in from above; `powerless`: a group was of distribution
     only; `disabled`: an account was. `looked_at`: the snapshots read. `written`: acts that wrote a thing's list of
-    rights with values that neither a record nor a later look tells.
+    rights with values that neither a record nor a later look tells. `scopes`: management scopes by name; `policies`:
+    those that narrow what applications may.
     """
 
     entries: list[Entry] = []
@@ -66,6 +68,8 @@ class Facts(msgspec.Struct):
     unwitnessed: list[Unexplained] = []
     written: dict[int, list[Written]] = {}
     looked_at: list[datetime] = []
+    scopes: dict[str, list[Stated]] = {}
+    policies: list[Policy] = []
 
 
 class Standing:
@@ -85,6 +89,8 @@ class Standing:
             else:
                 self.on.setdefault(entry.target, []).append(entry)
         self.memberships = Memberships(facts.links, facts.powerless)
+        self.scopes = Scopes(identities, self.memberships, facts.scopes, facts.policies)
+        self._narrowed = any(map(self.scopes.narrows, self.everywhere))
         self.everybody = tuple(identities.ensure(sid, "sid") for sid in (EVERYONE, AUTHENTICATED))
         self._moments: dict[int, set[int]] = {}
         self._above: dict[tuple[str, int], tuple[int, ...]] = {}
@@ -137,6 +143,8 @@ class Standing:
             chain = {thing for at in (STILL - 1, *moments) for thing in self.chain(mailbox, at)}
             for thing in chain:
                 moments |= moments_of_entries(self.on.get(thing, ()))
+            if self._narrowed:
+                moments |= self.scopes.moments_of(mailbox)
             known = self._moments[mailbox] = moments - {BEGINNING, STILL}
         return known
 

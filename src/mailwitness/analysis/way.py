@@ -128,8 +128,8 @@ class Ways:
             for product, until in role.valid_until.items():
                 if self.at >= _day(until):
                     said.append(f"{product} refuses this role since {until.isoformat()}")
-        if entry.kind == "application":
-            said.append("an application access policy may narrow it")
+        if entry.kind in ("role", "application") and (words := self.standing.scopes.words(entry, self.at)):
+            said.append(words)
         return tuple(said)
 
 

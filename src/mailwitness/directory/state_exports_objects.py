@@ -80,7 +80,7 @@ def _delegates(row: Row, export: StateExport, at: datetime, evidence: str) -> It
 def settings(row: Row, export: StateExport, at: datetime, evidence: str) -> Iterator[Setting]:
     """Yield the switches of an object or of the organization."""
     try:
-        of = row.text("DistinguishedName") or row.reference()[0]
+        of = row.text("DistinguishedName") or row.reference(export.needs)[0]
     except RowError:
         if not export.of_organization:
             raise

@@ -202,6 +202,9 @@ def _extended_name(name: str) -> str:
     return own.get(name.replace(" ", "-").casefold(), name)
 
 
+_NARROWED_BY = ("CustomRecipientWriteScope", "CustomResourceScope", "RecipientOrganizationalUnitScope")
+
+
 def role_assignment(row: Row, _export: StateExport, at: datetime, evidence: str) -> Iterator[RoleAssignment]:
     """Yield who holds a role. A placeholder for all members of a group is no user."""
     role, assignee = row.text("Role"), row.text("RoleAssignee") or row.text("RoleAssigneeName")
@@ -224,7 +227,7 @@ def role_assignment(row: Row, _export: StateExport, at: datetime, evidence: str)
         enabled=row.flag("Enabled"),
         delegating=None if delegation is None else delegation in state_exports().delegating,
         recipient_scope=row.text("RecipientWriteScope"),
-        custom_scope=row.text("CustomRecipientWriteScope") or row.text("RecipientOrganizationalUnitScope"),
+        custom_scope=next((text for name in _NARROWED_BY if (text := row.text(name)) is not None), None),
         whole=row.flag("CollectedWhole") is True,
         product=product_of(row),
     )

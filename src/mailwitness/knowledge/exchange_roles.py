@@ -29,12 +29,31 @@ class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ApplicationPermission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One permission that an application holds by itself, on every mailbox of the tenant."""
+    """One permission that an application holds by itself, on every mailbox of the tenant.
+
+    `narrowed_by_policies`: an application access policy can keep it to some mailboxes, or from some.
+    """
 
     name: str
     opens: Opens
     mark: Mark
     source: str
+    narrowed_by_policies: bool = False
+
+
+class ScopeParameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A parameter that limits a role assignment, and to what: `word` is one of the words of recipient_scopes."""
+
+    name: str
+    means: Literal["scope", "unit", "word", "text"]
+
+
+class FilterProperty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A property of a recipient in filters, and which form of its names it is; `addresses`: one of several, or all."""
+
+    name: str
+    form: Literal["alias", "display_name", "dn", "upn", "account", "legacy_dn", "guid", "mailbox_guid", "smtp"]
+    addresses: Literal["one", "all"] | None = None
 
 
 class DefaultRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,13 +77,16 @@ class ExchangeRoles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: tuple[Role, ...]
     applications: tuple[ApplicationPermission, ...]
     defaults: tuple[DefaultRights, ...]
+    recipient_scopes: dict[str, Literal["all", "scope", "unit", "nobody_else"]]
+    scope_parameters: tuple[ScopeParameter, ...]
+    filter_properties: tuple[FilterProperty, ...]
 
 
 @cache
 def exchange_roles() -> ExchangeRoles:
     """Return the file; raises KnowledgeError for a role named twice."""
     file = load(FILE, ExchangeRoles)
-    for entries in (file.roles, file.applications, file.defaults):
+    for entries in (file.roles, file.applications, file.defaults, file.scope_parameters, file.filter_properties):
         names = [entry.name.casefold() for entry in entries]
         if len(set(names)) != len(names):
             raise KnowledgeError(f"a name stands twice: {sorted(names)}", where=FILE)
@@ -92,3 +114,9 @@ def application_permission(name: str) -> ApplicationPermission | None:
 @cache
 def _roles() -> dict[str, Role]:
     return {role.name.casefold(): role for role in exchange_roles().roles}
+
+
+@cache
+def filter_property(name: str) -> FilterProperty | None:
+    """Return what the property `name` (any case) of a filter is, None where no name of a recipient answers it."""
+    return {p.name.casefold(): p for p in exchange_roles().filter_properties}.get(name.casefold())

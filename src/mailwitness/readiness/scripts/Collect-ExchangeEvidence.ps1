@@ -65,8 +65,8 @@ $Commands = @(
     'Get-ADPermission', 'Get-ADServerSettings', 'Get-AdminAuditLogConfig', 'Get-ExchangeServer', 'Get-Group',
     'Get-LogonStatistics', 'Get-Mailbox', 'Get-MailboxAuditBypassAssociation', 'Get-MailboxDatabase',
     'Get-MailboxFolderPermission', 'Get-MailboxFolderStatistics', 'Get-MailboxPermission', 'Get-MailboxStatistics',
-    'Get-ManagementRoleAssignment', 'Get-OrganizationConfig', 'Get-RoleGroup', 'Get-RoleGroupMember', 'Get-User',
-    'Search-AdminAuditLog', 'Search-MailboxAuditLog'
+    'Get-ManagementRoleAssignment', 'Get-ManagementScope', 'Get-OrganizationConfig', 'Get-RoleGroup',
+    'Get-RoleGroupMember', 'Get-User', 'Search-AdminAuditLog', 'Search-MailboxAuditLog'
 )
 $NotOfTheObject = @('RunspaceId', 'PSComputerName', 'PSShowComputerName') # of the session it came through
 $KnownFolders = @('Root', 'Inbox', 'SentItems', 'Calendar', 'Contacts', 'Tasks', 'Notes', 'DeletedItems')
@@ -283,6 +283,9 @@ try {
     }
     Export-Evidence -Name 'Get-ManagementRoleAssignment' -Needs 'Get-ManagementRoleAssignment' -Read {
         Get-ManagementRoleAssignment -ErrorAction Stop -GetEffectiveUsers | Add-Column -Whole
+    }
+    Export-Evidence -Name 'Get-ManagementScope' -Needs 'Get-ManagementScope' -Read {
+        Get-ManagementScope -ErrorAction Stop | Add-Column
     }
     Export-Evidence -Name 'Get-RoleGroupMember' -Needs 'Get-RoleGroup', 'Get-RoleGroupMember' -Read {
         $at = Format-Instant (Get-Date)

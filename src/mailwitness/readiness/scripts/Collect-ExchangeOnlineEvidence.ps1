@@ -72,10 +72,10 @@ $Page = 5000 # most that Search-UnifiedAuditLog gives at once
 $Cap = 50000 # most that one of its sessions gives in all
 $Tries = 3
 $Commands = @(
-    'Get-AdminAuditLogConfig', 'Get-Group', 'Get-Mailbox', 'Get-MailboxAuditBypassAssociation',
+    'Get-AdminAuditLogConfig', 'Get-ApplicationAccessPolicy', 'Get-Group', 'Get-Mailbox', 'Get-MailboxAuditBypassAssociation',
     'Get-MailboxFolderPermission', 'Get-MailboxFolderStatistics', 'Get-MailboxPermission',
-    'Get-ManagementRoleAssignment', 'Get-OrganizationConfig', 'Get-RecipientPermission', 'Get-RoleGroup',
-    'Get-RoleGroupMember', 'Get-User', 'Search-UnifiedAuditLog'
+    'Get-ManagementRoleAssignment', 'Get-ManagementScope', 'Get-OrganizationConfig', 'Get-RecipientPermission',
+    'Get-RoleGroup', 'Get-RoleGroupMember', 'Get-User', 'Search-UnifiedAuditLog'
 )
 $NotOfTheObject = @('RunspaceId', 'PSComputerName', 'PSShowComputerName') # of the session it came through
 $KnownFolders = @('Root', 'Inbox', 'SentItems', 'Calendar', 'Contacts', 'Tasks', 'Notes', 'DeletedItems')
@@ -308,6 +308,12 @@ try {
     }
     Export-Evidence -Name 'Get-ManagementRoleAssignment' -Needs 'Get-ManagementRoleAssignment' -Read {
         Get-ManagementRoleAssignment -ErrorAction Stop -GetEffectiveUsers | Add-Column -Whole
+    }
+    Export-Evidence -Name 'Get-ManagementScope' -Needs 'Get-ManagementScope' -Read {
+        Get-ManagementScope -ErrorAction Stop | Add-Column
+    }
+    Export-Evidence -Name 'Get-ApplicationAccessPolicy' -Needs 'Get-ApplicationAccessPolicy' -Read {
+        Get-ApplicationAccessPolicy -ErrorAction Stop | Add-Column
     }
     Export-Evidence -Name 'Get-RoleGroupMember' -Needs 'Get-RoleGroup', 'Get-RoleGroupMember' -Read {
         $at = Format-Instant (Get-Date)
