@@ -12,6 +12,7 @@ import msgspec
 from mailwitness.alerts.settings import AlertSettings, checked_url
 from mailwitness.alerts.span import span_of
 from mailwitness.collect.http_settings import address_of, is_loopback
+from mailwitness.service.oidc_settings import OidcSettings
 from mailwitness.service.report_settings import ReportSettings
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -98,6 +99,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     certificate_key: Path | None = None
     url: str | None = None
     """As people reach it, behind a proxy for example."""
+    oidc: OidcSettings | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""

@@ -1,7 +1,7 @@
 """Accounts of people: who there is, in which role, by which proof. Roles are data here; what they may is the console's.
 
-Passwords are kept as argon2id strings, recovery codes as SHA-256 (they are 80 random bits); the secret of a second
-factor is kept as it is, because codes are made from it: state.db is 0660 and no other user's.
+Passwords are kept as argon2id strings, recovery codes as SHA-256 (they are 80 random bits). The secret of a second
+factor is a text that the console sealed: codes are made from it, so it cannot be hashed, and the key is not in here.
 """
 
 from __future__ import annotations
@@ -94,6 +94,75 @@ def need_account(connection: sqlite3.Connection, name: str) -> Account:
     if found is None:
         raise UsageError(f"there is no account {name[:80]!r}", remedy="see `mailwitness people list`")
     return found
+
+
+def account_elsewhere(connection: sqlite3.Connection, issuer: str, subject: str) -> Account | None:
+    """Return the account of somebody whom `issuer` calls `subject`."""
+    row = connection.execute(
+        "SELECT * FROM people_accounts WHERE issuer = ? AND subject = ?", (issuer, subject)
+    ).fetchone()
+    return None if row is None else _account(row)
+
+
+def name_elsewhere(connection: sqlite3.Connection, issuer: str, subject: str, name: str, place: str) -> str:
+    """Return what somebody who signs in elsewhere is called: `NAME at PLACE`, which no local account can be.
+
+    Where another of that issuer is called so, the subject stands in it as well: a name that was given anew does not
+    inherit what the one before it did.
+    """
+    plain = f"{name} at {place}"
+    owner = account_named(connection, plain)
+    if owner is None or (owner.issuer, owner.subject) == (issuer, subject):
+        return plain
+    return f"{name} ({sha256(subject.encode()).hexdigest()[:12]}) at {place}"
+
+
+def admit(
+    connection: sqlite3.Connection, *, issuer: str, subject: str, name: str, role: Role, now: datetime
+) -> Account:
+    """Keep who signed in elsewhere, under the name and in the role of now; a change of role ends older sessions.
+
+    Raises UsageError where the account was closed here, or the name became another's meanwhile.
+    """
+    with transaction(connection):
+        known = account_elsewhere(connection, issuer, subject)
+        if known is not None and known.disabled_at is not None:
+            raise UsageError(f"the account {known.name} is closed here", remedy="ask an administrator")
+        owner = account_named(connection, name)
+        if owner is not None and (owner.issuer, owner.subject) != (issuer, subject):
+            raise UsageError(f"the name {name} was taken meanwhile", remedy="sign in again")
+        if known is None:
+            connection.execute(
+                "INSERT INTO people_accounts (name, role, issuer, subject, created_at) VALUES (?, ?, ?, ?, ?)",
+                (name, role, issuer, subject, stored(now)),
+            )
+        else:
+            connection.execute(
+                "UPDATE people_accounts SET name = ?, role = ? WHERE account_id = ?", (name, role, known.account_id)
+            )
+            if known.role != role:
+                _end_sessions(connection, known)
+        return _known(connection, name)
+
+
+def unsealed_secrets(connection: sqlite3.Connection, prefix: str) -> list[Account]:
+    """Return the accounts with a second factor that does not begin as sealed ones do."""
+    rows = connection.execute(
+        "SELECT * FROM people_accounts WHERE (totp_secret IS NOT NULL AND substr(totp_secret, 1, ?) != ?)"
+        " OR (totp_pending IS NOT NULL AND substr(totp_pending, 1, ?) != ?)",
+        (len(prefix), prefix) * 2,
+    )
+    return [_account(row) for row in rows]
+
+
+def replace_secrets(connection: sqlite3.Connection, account: Account, secret: str | None, pending: str | None) -> None:
+    """Keep an account's second factor in another writing, unless it was changed meanwhile."""
+    with transaction(connection):
+        connection.execute(
+            "UPDATE people_accounts SET totp_secret = ?, totp_pending = ?"
+            " WHERE account_id = ? AND totp_secret IS ? AND totp_pending IS ?",
+            (secret, pending, account.account_id, account.totp_secret, account.totp_pending),
+        )
 
 
 def set_role(connection: sqlite3.Connection, name: str, role: Role) -> None:

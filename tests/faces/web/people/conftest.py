@@ -19,6 +19,7 @@ from mailwitness.faces.web.application import application
 from mailwitness.faces.web.people.accounts import People
 from mailwitness.faces.web.people.passwords import hash_password
 from mailwitness.faces.web.people.roles import ROLES
+from mailwitness.faces.web.people.sealing import purpose_of
 from mailwitness.state import people as kept
 
 PASSWORD = "four quiet herons on ice"  # noqa: S105 - of the tests
@@ -93,7 +94,8 @@ class Console:
         if is_ready:
             secret = pyotp.random_base32(32)
             kept.set_password(connection, kept.need_account(connection, name), _HASHED, keep=b"")
-            kept.begin_totp(connection, kept.need_account(connection, name), secret)
+            account = kept.need_account(connection, name)
+            kept.begin_totp(connection, account, self.people.sealer.seal(secret, purpose_of(account.account_id)))
             kept.confirm_totp(connection, kept.need_account(connection, name), 0, ["abcdefghijklmnop"])
             self.secrets[name] = secret
 

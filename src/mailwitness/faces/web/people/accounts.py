@@ -17,8 +17,10 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from mailwitness.errors import MailwitnessError
 from mailwitness.faces.web.guard import HOST_COOKIE, LOCAL_COOKIE
 from mailwitness.faces.web.people.passwords import hash_password, is_outdated, is_password
+from mailwitness.faces.web.people.sealing import purpose_of, seal_what_is_not, sealer_of
 from mailwitness.faces.web.people.second_factor import recovery_code, step_of
 from mailwitness.faces.web.reader import Reader
 from mailwitness.state import people as kept
@@ -50,7 +52,9 @@ class People:
         clock: Clock = utc_now,
     ) -> None:
         """Use the accounts in TRAIL/state.db. `is_behind_tls`: people reach the console by https over a proxy."""
+        self.sealer = sealer_of(trail)
         self._connection = open_people(trail, across_threads=True)
+        seal_what_is_not(self._connection, self.sealer)
         self._lock = Lock()
         self._hashing = anyio.CapacityLimiter(_HASHING_AT_ONCE)
         self.second_factor = second_factor
@@ -159,11 +163,24 @@ class People:
         return account
 
     async def _is_code(self, account: kept.Account, code: str) -> bool:
-        step = step_of(account.totp_secret or "", code, self.now())
+        """Return whether a code is the device's, or recovers. Raises MailwitnessError where the device is not known."""
+        lost: MailwitnessError | None = None
+        try:
+            step = step_of(self.secret_of(account, account.totp_secret), code, self.now())
+        except MailwitnessError as cause:  # codes that recover need no key
+            step, lost = None, cause
         if step is not None:
             return await self.use(lambda c: kept.use_totp_step(c, account, step))
         typed = recovery_code(code)
-        return await self.use(lambda c: kept.use_recovery_code(c, account, typed))
+        if await self.use(lambda c: kept.use_recovery_code(c, account, typed)):
+            return True
+        if lost is not None:
+            raise lost
+        return False
+
+    def secret_of(self, account: kept.Account, sealed: str | None) -> str:
+        """Return a second factor's secret, opened. Raises MailwitnessError where the key is another."""
+        return "" if sealed is None else self.sealer.open(sealed, purpose_of(account.account_id))
 
     async def begin(self, request: Request, account: kept.Account) -> str:
         """Begin a new session and end the one the browser had; return the new one's token."""

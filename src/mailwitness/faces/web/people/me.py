@@ -14,6 +14,7 @@ from mailwitness.faces.web.people import second_factor
 from mailwitness.faces.web.people.accounts import People
 from mailwitness.faces.web.people.forms import people_of, posted, record_people
 from mailwitness.faces.web.people.passwords import ADVISED, LEAST, check_password, hash_password, is_password
+from mailwitness.faces.web.people.sealing import purpose_of
 from mailwitness.faces.web.reader import Reader
 from mailwitness.state import people as kept
 from mailwitness.state import people_sessions
@@ -52,7 +53,8 @@ async def me_factor(request: Request) -> Response:
     fields = await posted(request)
     await _prove(people, account, fields)
     secret = second_factor.new_secret()
-    await people.use(lambda c: kept.begin_totp(c, account, secret))
+    sealed = people.sealer.seal(secret, purpose_of(account.account_id))
+    await people.use(lambda c: kept.begin_totp(c, account, sealed))
     address = second_factor.address_of(secret, account.name)
     size, path = second_factor.picture_of(address)
     return await _show(request, setting_up={"secret": secret, "size": size, "path": path})
@@ -64,7 +66,7 @@ async def me_confirm(request: Request) -> Response:
     fields = await posted(request)
     if account.totp_pending is None:
         raise Refused(409, "No second factor is being set up.", "Begin on the page of your account.")
-    step = second_factor.step_of(account.totp_pending, fields.get("code", ""), people.now())
+    step = second_factor.step_of(people.secret_of(account, account.totp_pending), fields.get("code", ""), people.now())
     if step is None:
         raise Refused(
             400, "This is not the code of now.", "See to the clock of your device, and begin the second factor again."

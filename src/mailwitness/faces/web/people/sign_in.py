@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from mailwitness.errors import MailwitnessError
 from mailwitness.faces.web.page import Refused
 from mailwitness.faces.web.people.accounts import TOO_MANY, People, address_of
 from mailwitness.faces.web.people.forms import fields_of, people_of, posted, record_people
@@ -36,9 +37,12 @@ async def login_try(request: Request) -> Response:
     next_ = place(fields.get("next", ""))
     if not people.may_sign_in(request):
         return _door(request, people, next_=next_, wrong=_PLAIN, status=403)
-    found = await people.sign_in(
-        fields.get("name", ""), fields.get("password", ""), fields.get("code", ""), address_of(request)
-    )
+    try:
+        found = await people.sign_in(
+            fields.get("name", ""), fields.get("password", ""), fields.get("code", ""), address_of(request)
+        )
+    except MailwitnessError as error:  # after a right password, so it tells nobody else anything
+        return _door(request, people, next_=next_, wrong=f"{error.what}: {error.remedy}.", status=500)
     if found == TOO_MANY:
         minutes = int(WINDOW.total_seconds() // 60)
         wrong = f"Too many sign-ins failed. Wait {minutes} minutes, or ask an administrator."
