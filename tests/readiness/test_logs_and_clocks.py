@@ -83,3 +83,9 @@ def test_two_acts_are_too_few_and_a_write_just_before_is_no_offset():
     assert clock_offsets(Engine([act(0, 90), act(20, 91)]), People()) == ()
     (offset,) = clock_offsets(Engine([act(n, -0.3) for n in (0, 20, 40)]), People())
     assert not offset.is_noticed
+
+
+def test_the_cloud_has_no_security_log_and_asks_nothing_of_one():
+    assert list(log_settings(State(), [], ["online"])) == []
+    sized = State((Observation(kind="log", name="MaximumLogSize", value=ENOUGH, place="GptTmpl.inf"),))
+    assert list(log_settings(sized, ["dc1"], ["2008", "online"])) == list(log_settings(sized, ["dc1"], ["2008"]))

@@ -29,7 +29,7 @@ def log_settings(state: State, hosts: Iterable[str], generations: Iterable[Gener
 
     MaximumLogSize is in kilobytes; AuditLogRetentionPeriod 0 overwrites as needed, 1 keeps days, 2 stops when full.
     """
-    known = list(generations)
+    known = [each for each in generations if each in audit_settings().event_logs]  # the cloud has no Security log
     wanted = max((audit_settings().event_logs[each].size_mb for each in known), default=0) * _KILOBYTES
     for host in hosts:
         sizes, periods = state.log(_SIZE, host), state.log(_RETENTION, host)

@@ -28,7 +28,7 @@ ELEMENTS = frozenset(
     (
         "html head meta title link script body a header img nav ul li form label input button main section h1 h2 h3 p "
         "span strong table caption thead tbody tr th td time code pre details summary ol dl div dt dd figure "
-        "figcaption svg line text circle path rect g select option footer br progress"
+        "figcaption svg line text circle path rect g select option footer br progress output datalist"
     ).split()
 )
 

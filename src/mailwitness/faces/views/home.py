@@ -9,13 +9,15 @@ import msgspec
 from mailwitness.analysis.change import Change
 from mailwitness.analysis.mailbox_accesses import Asked, mailbox_accesses
 from mailwitness.faces.views.access import AccessItem, access_item
-from mailwitness.faces.views.axis import Bars, bars
+from mailwitness.faces.views.axis import Axis, Bars, Scale, axis, bars
+from mailwitness.faces.views.blindness import question_bands
 from mailwitness.faces.views.change import ChangeItem, change_item
+from mailwitness.faces.views.coverage import CoverageAsked, MailboxShare, coverage_view
 from mailwitness.faces.views.findings import CaseLine, open_findings
 from mailwitness.faces.views.integrity import Verification, verifications
 from mailwitness.faces.views.picture import AsOf, Picture, as_of
 from mailwitness.faces.views.sources import Part, Source, parts_of, sources_of
-from mailwitness.readiness.verdict import Verdict, score
+from mailwitness.readiness.verdict import Verdict
 
 LISTED = 8
 PERIODS = 60
@@ -33,6 +35,11 @@ class HomeView(msgspec.Struct, frozen=True, kw_only=True):
     coverage_score: float | None
     worst: tuple[Verdict, ...]
     uncovered: int
+    blind_mailboxes: tuple[MailboxShare, ...]
+    """Those of which the least would have been seen, the least first; none where all are covered throughout."""
+    blind_mailbox_count: int
+    seen: Axis | None
+    """What would have been seen over the time the trail reaches, a band for each question."""
     accesses: int
     unexplained: int
     """Accesses by others that had no way open for certain."""
@@ -82,15 +89,20 @@ def home_view(picture: Picture) -> HomeView:
 def _home_view(picture: Picture) -> HomeView:
     items = (change_item(picture.people, change) for change in reversed(_shown(picture)))
     risky = [item for item in items if item.risks]
-    open_verdicts = [verdict for verdict in picture.verdicts if not verdict.covered]
+    told = picture.covered.recent
+    open_verdicts = [verdict for verdict in told.verdicts if not verdict.covered]
+    coverage = coverage_view(picture, CoverageAsked())
     unusual = _unusual(picture)
     return HomeView(
         as_of=as_of(picture),
         sources=sources_of(picture),
         holes=tuple(part.what for part in picture.coverage.parts if part.verdict == "absent"),
-        coverage_score=score(picture.verdicts),
+        coverage_score=coverage.score,
         worst=tuple(_of_each_check(open_verdicts))[:LISTED],
         uncovered=len(open_verdicts),
+        blind_mailboxes=tuple(share for share in coverage.mailboxes if share.score < 1)[:LISTED],
+        blind_mailbox_count=sum(each.score < 1 for each in told.scores.mailboxes),
+        seen=_seen(picture),
         accesses=picture.tally.accesses,
         unexplained=len(unusual),
         unusual=tuple(unusual[:LISTED]),
@@ -101,6 +113,13 @@ def _home_view(picture: Picture) -> HomeView:
         changes=len(_shown(picture)),
         events=sum(row["records"] for row in picture.hosts),
     )
+
+
+def _seen(picture: Picture) -> Axis | None:
+    if not picture.hosts:
+        return None
+    scale = Scale(picture.first_at, picture.last_at)
+    return axis(scale, [], question_bands(scale, picture.covered.timelines(None)))
 
 
 def _shown(picture: Picture) -> list[Change]:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import msgspec
 
-from mailwitness.analysis.change import Change
 from mailwitness.analysis.mailbox_accesses import Asked, mailbox_accesses
 from mailwitness.analysis.reach import Line, who_can_open
 from mailwitness.directory.clock import micros, moment
 from mailwitness.faces.views.access import AccessItem, access_item
-from mailwitness.faces.views.axis import Axis, Mark, Scale, Stretch, axis
+from mailwitness.faces.views.axis import Axis
+from mailwitness.faces.views.blindness import computers_of, draw_axis, uncovered_of
 from mailwitness.faces.views.change import ChangeItem, change_item
+from mailwitness.faces.views.coverage import of_thing
 from mailwitness.faces.views.people import Named
 from mailwitness.faces.views.picture import AsOf, Picture, as_of
 from mailwitness.faces.views.ways import WayView, giver, newest_step, way_view
-from mailwitness.faces.views.wording import OF, RANK, Sentence, stamp, when
+from mailwitness.faces.views.wording import OF, RANK, Sentence, when
 
 ACCESSES = 1_000
 """Accesses on one page at most, the latest; the page says so and narrows by time."""
-LANES = 8
-BANDS = 6
-MARKS = 120
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,7 +102,10 @@ class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     hidden_owner: int
     axis: Axis | None
     uncovered: tuple[str, ...]
+    """What would not have been seen of this mailbox in the time shown, the mailbox's own first."""
     as_of: AsOf
+    begins_at: datetime
+    """From when on who can open it is worth asking: the first record, or the earliest right on record."""
 
 
 def mailbox_view(picture: Picture, thing: int, asked: MailboxAsked) -> MailboxView:
@@ -118,7 +119,9 @@ def mailbox_view(picture: Picture, thing: int, asked: MailboxAsked) -> MailboxVi
     with picture.lock:
         holders = holders_of(picture, thing, at)
         moments = sorted(picture.standing.moments_around(thing), reverse=True)
-    computers = _computers(accesses, shown)
+        of = of_thing(picture, thing)
+    computers = computers_of(accesses, shown)
+    first = next((found for micro in reversed(moments) if (found := moment(micro)) is not None), picture.first_at)
     return MailboxView(
         name=people.mailbox(thing),
         other_names=other_names(picture, thing),
@@ -132,9 +135,10 @@ def mailbox_view(picture: Picture, thing: int, asked: MailboxAsked) -> MailboxVi
         beyond_limit=beyond,
         hidden_noise=len(changed) - len(shown),
         hidden_owner=hidden_owner,
-        axis=draw_axis(picture, accesses, items, asked, computers),
-        uncovered=uncovered_of(picture, computers),
+        axis=draw_axis(picture, accesses, items, (asked.since, asked.until), computers, of),
+        uncovered=uncovered_of(picture, computers, of, asked.since, asked.until),
         as_of=as_of(picture),
+        begins_at=min(first, picture.first_at, at),
     )
 
 
@@ -227,68 +231,3 @@ def days_of(entries: Iterable[ChangeItem | Visit]) -> tuple[Day, ...]:
 
 def _at(entry: ChangeItem | Visit) -> datetime:
     return entry.occurred_at if isinstance(entry, ChangeItem) else entry.first_at
-
-
-def _computers(accesses: list[AccessItem], changes: list[Change]) -> set[str]:
-    found = {item.server.lower() for item in accesses if item.server}
-    return found | {w.computer.lower() for change in changes for w in change.witnesses if w.computer}
-
-
-def uncovered_of(picture: Picture, computers: set[str]) -> tuple[str, ...]:
-    """Return the known holes in the logs of `computers` (of all, where none is known)."""
-    parts = [part for part in picture.coverage.parts if part.verdict == "absent"]
-    mine = [p for p in parts if not computers or (p.computer or "").lower() in computers]
-    return tuple(dict.fromkeys(part.what for part in mine))
-
-
-def draw_axis(
-    picture: Picture,
-    accesses: list[AccessItem],
-    changes: list[ChangeItem],
-    asked: MailboxAsked,
-    computers: set[str],
-) -> Axis | None:
-    """Return changes and accesses on one axis, one lane an actor, and the logs at hand below; None without any."""
-    times = [item.occurred_at for item in accesses] + [item.occurred_at for item in changes]
-    if not times:
-        return None
-    scale = Scale(asked.since or min(times), asked.until or max(times))
-    lanes: dict[str, list[Mark]] = {}
-    entries: list[AccessItem | ChangeItem] = [*accesses, *changes]
-    for item in sorted(entries, key=lambda each: each.occurred_at)[-LANES * MARKS :]:
-        lanes.setdefault(item.actor.text, []).append(_mark(scale, item))
-    busiest = sorted(lanes.items(), key=lambda lane: (-len(lane[1]), lane[0]))
-    rows = [(label, marks[-MARKS:]) for label, marks in busiest[:LANES]]
-    rest = [mark for _, marks in busiest[LANES:] for mark in marks]
-    if rest:
-        rows.append((f"{len(busiest) - LANES} others", rest[-MARKS:]))
-    return axis(scale, rows, _bands(picture, scale, computers))
-
-
-def _mark(scale: Scale, item: AccessItem | ChangeItem) -> Mark:
-    at = item.occurred_at
-    if isinstance(item, ChangeItem):
-        tone = "refused" if item.outcome == "failure" else "change"
-        title = f"{stamp(at)} {item.actor.text} {item.what} {item.rights}".strip()
-        return Mark(x=scale.x(at), shape="change", tone=tone, title=title, page="change", key=item.change_id)
-    title = f"{stamp(at)} {item.actor.text} {item.what} ({item.status})"
-    return Mark(x=scale.x(at), shape="access", tone=item.status, title=title, page="access", key=item.event_id)
-
-
-def _bands(picture: Picture, scale: Scale, computers: set[str]) -> list[tuple[str, list[Stretch]]]:
-    """Return for each log of `computers` where its records are at hand, and its holes."""
-    logs: dict[tuple[str, str], list[Stretch]] = {}
-    for part in picture.coverage.parts:
-        key = ((part.computer or "").lower(), (part.channel or "").lower())
-        if not part.computer or key[0] not in computers:
-            continue
-        tone = "blind" if part.verdict == "absent" else "covered"
-        until = part.until + timedelta(seconds=1) if part.until else None
-        stretch = scale.stretch(part.since, until, tone, part.what)
-        if stretch:
-            logs.setdefault(key, []).append(stretch)
-    listed = sorted(logs.items(), key=lambda log: (-len(log[1]), log[0]))[:BANDS]
-    return [
-        (f"{computer}, {channel}", sorted(parts, key=lambda s: s.tone == "blind"))
-        for (computer, channel), parts in listed
-    ]

@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,12 @@ from mailwitness.directory.store import load_observations
 from mailwitness.engine.embedded import Embedded
 from mailwitness.engine.event_index import EventIndex
 from mailwitness.engine.query import load_query
+from mailwitness.faces.views.covered import Covered
 from mailwitness.faces.views.people import People
-from mailwitness.readiness.proof import Proof, proof_of
-from mailwitness.readiness.state import State
-from mailwitness.readiness.verdict import Asked, Verdict, verdicts
 from mailwitness.trail.custody import begins_with
 from mailwitness.trail.reader import TrailReader, open_reader
 
 SQL = "mailwitness.analysis.sql"
-LATELY = timedelta(days=30)
-"""Coverage is first told of so long before the latest record."""
 SHARE = 9
 """A picture that takes long is not begun anew before so many times as long have passed."""
 ENGINES = 2
@@ -54,11 +50,14 @@ class WorkedOut:
         """Work it out; on a large trail that takes a while."""
         self.lock = threading.RLock()
         """Held while the standing is asked: it keeps what it works out."""
-        self.standing: Standing = rights_over_time(engine, load_observations(reader.trail.path))
+        observations = load_observations(reader.trail.path)
+        self.standing: Standing = rights_over_time(engine, observations)
         self.explainer = Explainer(self.standing)
         self.changes, self.hidden_changes = changes(engine, Filters(noise=True))
         self.coverage: Coverage = coverage_of(engine, Filters())
-        self.proof: Proof = proof_of(engine)
+        """What the logs tell themselves: which are at hand, their holes and losses."""
+        self.covered = Covered(engine, observations)
+        """What would have been seen, as the verb coverage says it."""
         self.people = People(self.standing, self.explainer)
         self.people.learn(engine.rows(load_query(SQL, "bulk_references")), self.changes)
         self.tally: Tally = unexplained(engine, self.standing, Filters())
@@ -66,8 +65,6 @@ class WorkedOut:
         now = datetime.now(UTC)
         self.first_at = min((row["first_at"] for row in self.hosts), default=now)
         self.last_at = max((row["last_at"] for row in self.hosts), default=now)
-        self.verdict_window = Asked(since=max(self.first_at, self.last_at - LATELY), until=self.last_at)
-        self.verdicts: list[Verdict] = verdicts(self.proof, State(), self.verdict_window)
         pairs = engine.rows(load_query(SQL, "undeclared_pairs"))
         self.own = pairs_of((p["actor_name"], p["mailbox_ref"]) for p in pairs if self.people.is_own(p))
         """Account and mailbox where both are one thing's and the record does not say whether as its owner."""
@@ -94,8 +91,12 @@ class Picture:
         self.lock, self.standing, self.explainer = worked.lock, worked.standing, worked.explainer
         self.people, self.changes, self.own = worked.people, worked.changes, worked.own
         self.by_change, self.by_witness, self.change_texts = worked.by_change, worked.by_witness, worked.change_texts
-        self.coverage, self.proof, self.tally, self.hosts = worked.coverage, worked.proof, worked.tally, worked.hosts
-        self.verdict_window, self.verdicts = worked.verdict_window, worked.verdicts
+        self.coverage, self.covered, self.tally, self.hosts = (
+            worked.coverage,
+            worked.covered,
+            worked.tally,
+            worked.hosts,
+        )
         self.first_at, self.last_at = worked.first_at, worked.last_at
         self.imports_before: tuple[int, tuple[Any, ...]] = (0, ())
         """Acts of custody that an earlier picture told, the latest first, and the leaves they are of."""

@@ -11,9 +11,10 @@ from mailwitness.analysis.change import Change
 from mailwitness.directory.clock import micros, moment
 from mailwitness.faces.views.access import AccessItem, access_view
 from mailwitness.faces.views.account import account_view
+from mailwitness.faces.views.blindness import uncovered_of
 from mailwitness.faces.views.change import ChangeItem, change_item, change_view
 from mailwitness.faces.views.lookup import access_row
-from mailwitness.faces.views.mailbox import MailboxAsked, mailbox_view, uncovered_of
+from mailwitness.faces.views.mailbox import MailboxAsked, mailbox_view
 from mailwitness.faces.views.people import Named, Page
 from mailwitness.faces.views.picture import Picture
 from mailwitness.faces.views.record import record_view
@@ -58,6 +59,8 @@ class NamesOf:
         listed = _listed(call.picture, self._kind)
         if words := words_of(call.query.q):
             listed = [each for each in listed if all(word in each[1] for word in words)]
+        if call.veil is not None:  # the order of names would tell whose pseudonym is whose
+            listed = call.veil.reordered(listed)
         after = listed if place is None else [each for each in listed if each[0] > place.key]
         shown = after[: call.query.limit]
         more = len(after) > len(shown)

@@ -1,4 +1,4 @@
-// Better with script, whole without: "/" goes to the search field, times can be shown in the reader's own zone.
+// Better with script, whole without: "/" goes to the search field, rights can be slid through.
 "use strict";
 document.addEventListener("keydown", (event) => {
   const inField = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
@@ -40,3 +40,35 @@ if (upload) {
     request.send(new FormData(upload));
   });
 }
+
+// Who can open a mailbox, slid through time: the table follows when the slider rests; without script the field does it.
+const slide = () => {
+  const form = document.querySelector("form[data-slide]");
+  if (!form) return;
+  const [range, said] = [form.querySelector("input"), form.querySelector("output")];
+  const words = () => {
+    const at = new Date(1000 * Number(range.value));
+    return Number(range.value) + Number(range.step) > Number(range.max) ? "now" : at.toISOString().replace("T", " ").slice(0, 16);
+  };
+  const told = () => { said.value = words(); range.setAttribute("aria-valuetext", words()); };
+  form.hidden = false;
+  told();
+  range.addEventListener("input", told);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  range.addEventListener("change", async () => {
+    const address = new URL(location.href);
+    if (words() === "now") address.searchParams.delete("at");
+    else address.searchParams.set("at", new Date(1000 * Number(range.value)).toISOString().slice(0, 19) + "Z");
+    const answer = await fetch(address);
+    if (!answer.ok || answer.redirected) { location.href = address; return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const [field, named] = [document.querySelector("input[name=at]"), page.querySelector("input[name=at]")];
+    const holders = page.getElementById("holders").closest("section");
+    history.replaceState(null, "", address);
+    if (field && named) field.value = named.value;
+    document.getElementById("holders").closest("section").replaceWith(holders);
+    slide();
+    document.getElementById("slide").focus();
+  });
+};
+slide();
