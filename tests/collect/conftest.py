@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.collect.m365_lab import Lab
+from tests.collect.m365_server import M365Server
 
 from mailwitness.collect import http_intake, syslog, writer_process
 
@@ -15,3 +17,11 @@ def unhurried():
         patch.setattr(writer_process, "STOP_SECONDS", 120.0)
         patch.setattr(http_intake, "_STOP_SECONDS", 60)
         yield
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with M365Server() as server:
+        lab = Lab(server, tmp_path)
+        with lab.http:
+            yield lab

@@ -264,11 +264,12 @@ def test_mending_leaves_the_content_where_it_is(log):
 
 
 READ = """
-import resource, sys
+import resource, sys, time
 from pathlib import Path
 from mailwitness.formats import evtx
 from mailwitness.formats.interface import Wanted
-resource.setrlimit(resource.RLIMIT_CPU, (4, 4))
+until = int(time.process_time()) + 4  # of reading: how long the imports took is the machine's
+resource.setrlimit(resource.RLIMIT_CPU, (until, until))
 path = Path(sys.argv[2])
 for span in evtx.spans(path):
     for reading in getattr(evtx, sys.argv[1])(path, span, Wanted()):
@@ -286,12 +287,12 @@ def run(reader, path):
 def test_the_second_reader_survives_what_hangs_the_first(samples):
     paths = sorted((samples / "hostile").iterdir())
     assert len(paths) == 3
-    hung = 0
+    hung = False
     for path in paths:
-        first, second = run("read", path), run("read_with_libevtx", path)
-        hung += first.returncode < 0
+        hung = hung or run("read", path).returncode < 0
+        second = run("read_with_libevtx", path)
         assert second.returncode == 0, second.stderr
         assert second.stdout.split() == ["Problem", "0", "Problem", "1"], path
         assert evtx.record_heads(path, evtx.spans(path)[0]) == 1
-    assert hung >= 1, "if no file hangs the first library any more, it can be trusted more"
+    assert hung, "if no file hangs the first library any more, it can be trusted more"
     assert resource.getrlimit(resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY

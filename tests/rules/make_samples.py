@@ -21,204 +21,42 @@ from tests.rules.sample_records import (
     dn,
     guid,
 )
+from tests.rules.sample_stories import (
+    BACKUP,
+    MAILBOX,
+    OBJECT,
+    SETTINGS,
+    STORE,
+    app_role,
+    audit_off_and_read,
+    cleared,
+    deletions,
+    entra_role,
+    granted_and_used,
+    hosts,
+    known,
+    late,
+    logons,
+    opening_group,
+    past_exchange,
+    policy,
+    reads,
+    refused,
+    reset_and_owner,
+    right,
+    security_cleared,
+    with_mailbox_ace,
+    with_object_ace,
+)
 
 DATA = Path(__file__).parents[1] / "data" / "rules"
-MAILBOX, OBJECT = "msExchMailboxSecurityDescriptor", "nTSecurityDescriptor"
-BACKUP = "5f5f5f5f-aaaa-4bbb-8ccc-123456789abc"
 Make = Callable[[Sample], Any]
-
-
-def _mailbox(sid: str) -> str:
-    return f"{MAILBOX_BEFORE}(A;CI;CC;;;{sid})"
-
-
-def _object(ace: str) -> str:
-    return OBJECT_BEFORE.replace("S:AI", f"{ace}S:AI")
-
-
-def _right(right: str, trustee: str) -> str:
-    return _object(f"(OA;;CR;{right};;{trustee})")
-
-
-STORE = {
-    "ObjectClass": "msExchPrivateMDB",
-    "ObjectDN": "CN=Mailbox Database 01,CN=Databases,CN=Fabrik,CN=Microsoft Exchange",
-}
-SETTINGS = "Admin Audit Log Settings"
-
-
-def _app_role(sample: Sample, role: str) -> Sample:
-    return sample.unified(
-        "Add app role assignment to service principal.",
-        RecordType=8,
-        Workload="AzureActiveDirectory",
-        ObjectId="https://outlook.office365.com",
-        ResultStatus="Success",
-        ModifiedProperties=[
-            {"Name": "AppRole.Id", "NewValue": guid(role), "OldValue": ""},
-            {"Name": "AppRole.Value", "NewValue": role, "OldValue": ""},
-            {"Name": "ServicePrincipal.DisplayName", "NewValue": "BACKUP connector", "OldValue": ""},
-            {"Name": "ServicePrincipal.AppId", "NewValue": BACKUP, "OldValue": ""},
-        ],
-        Target=[{"ID": "Office 365 Exchange Online", "Type": 1}],
-    )
-
-
-def _entra_role(sample: Sample, role: str) -> Sample:
-    return sample.unified(
-        "Add member to role.",
-        RecordType=8,
-        Workload="AzureActiveDirectory",
-        ObjectId="bruno@fabrik.example",
-        ResultStatus="Success",
-        ModifiedProperties=[{"Name": "Role.DisplayName", "NewValue": role, "OldValue": ""}],
-        Target=[{"ID": "bruno@fabrik.example", "Type": 5}],
-    )
-
-
-def _policy(sample: Sample, change: str) -> Sample:
-    return sample.windows(
-        4719,
-        {
-            "SubjectUserSid": PEOPLE["adm-olga"],
-            "SubjectUserName": "adm-olga",
-            "SubjectDomainName": "FABRIK",
-            "SubjectLogonId": "0x59df36",
-            "CategoryId": "%%8279",
-            "SubcategoryId": "%%14081",
-            "SubcategoryGuid": "{0CCE923C-69AE-11D9-BED3-505054503030}",
-            "AuditPolicyChanges": change,
-        },
-    )
-
-
-def _cleared(sample: Sample, channel: str) -> Sample:
-    data = {"SubjectUserName": "adm-olga", "SubjectDomainName": "FABRIK", "Channel": channel, "BackupPath": ""}
-    return sample.windows(104, data, channel="System")
-
-
-def _security_cleared(sample: Sample) -> Sample:
-    return sample.windows(
-        1102,
-        {
-            "SubjectUserSid": PEOPLE["adm-olga"],
-            "SubjectUserName": "adm-olga",
-            "SubjectDomainName": "FABRIK",
-            "SubjectLogonId": "0x59df36",
-        },
-    )
-
-
-def _reads(sample: Sample, by: str, mailboxes: str, minutes: float, **fields: Any) -> Sample:
-    for mailbox in mailboxes.split():
-        sample.later(minutes=minutes).read(mailbox, by, **fields)
-    return sample
-
-
-def _logons(sample: Sample, mailboxes: str, minutes: float) -> Sample:
-    for mailbox in mailboxes.split():
-        sample.later(minutes=minutes).store(
-            1016,
-            f"Windows 2000 User FABRIK\\svc-archive logged on to {mailbox}@fabrik.example mailbox, and is not the "
-            "primary Windows 2000 account on this mailbox.",
-        )
-    return sample
-
-
-def _granted_and_used(sample: Sample, days: float) -> Sample:
-    sample.cloud(
-        "Add-MailboxPermission", target="anna", Identity="anna", User="bruno@fabrik.example", AccessRights="FullAccess"
-    )
-    sample.later(minutes=4).read("anna", "bruno")
-    sample.later(days=days)
-    return sample.cloud(
-        "Remove-MailboxPermission",
-        target="anna",
-        Identity="anna",
-        User="bruno@fabrik.example",
-        AccessRights="FullAccess",
-    )
-
-
-def _audit_off_and_read(sample: Sample, value: str) -> Sample:
-    sample.cloud(
-        "Add-MailboxPermission", target="anna", Identity="anna", User="bruno@fabrik.example", AccessRights="FullAccess"
-    )
-    sample.later(minutes=2).cloud(
-        "Set-Mailbox", target="anna@fabrik.example", Identity="anna@fabrik.example", AuditEnabled=value
-    )
-    return sample.later(minutes=5).read("anna@fabrik.example".split("@", 1)[0], "bruno")
-
-
-def _late(sample: Sample, days: float) -> Sample:
-    sample.cloud(
-        "Add-MailboxPermission", target="anna", Identity="anna", User="bruno@fabrik.example", AccessRights="FullAccess"
-    )
-    return sample.later(days=days).read("anna", "bruno")
-
-
-def _refused(sample: Sample, count: int) -> Sample:
-    for _ in range(count):
-        sample.later(minutes=1).operation("%%1539", "0x40000", "anna", "bruno", failure=True)
-    return sample
-
-
-def _deletions(sample: Sample, count: int) -> Sample:
-    for _ in range(count):
-        sample.later(minutes=1).read("anna", "bruno", "HardDelete", AffectedItems=[{"Id": "x", "Subject": "s"}])
-    return sample
-
-
-def _known(sample: Sample, mailboxes: str) -> Sample:
-    for mailbox in mailboxes.split():
-        sample.read(mailbox, mailbox)
-    return sample.later(days=9)
-
-
-def _hosts(sample: Sample, days: float) -> Sample:
-    for hour in range(40):
-        sample.seconds = hour * 3600
-        sample.membership(4756, "bruno", "Readers of all news")
-    sample.seconds = (40 / 24 + days) * 86_400
-    return sample.windows(
-        4756, {"MemberName": dn("clara"), "MemberSid": PEOPLE["clara"], "TargetUserName": "News"}, host="dc2"
-    )
-
-
-def _past_exchange(sample: Sample, *, cmdlet: bool) -> Sample:
-    more = "Add-MailboxPermission", '-Identity "{0}" -User "FABRIK\\bruno" -AccessRights "FullAccess"'
-    sample.cmdlet(more[0], more[1].format("clara"))
-    sample.later(minutes=20)
-    sample.descriptor("anna", MAILBOX, MAILBOX_BEFORE, _mailbox(PEOPLE["bruno"]))
-    if cmdlet:
-        sample.cmdlet(more[0], more[1].format("anna"))
-    return sample.later(hours=1).membership(4756, "bruno", "News")
-
-
-def _opening_group(sample: Sample, group: str) -> Sample:
-    sample.descriptor("anna", MAILBOX, MAILBOX_BEFORE, _mailbox("S-1-5-21-1111111111-2222222222-333333333-1700"))
-    sid = "1700" if group == "Assistants" else "1799"
-    return sample.later(days=1).membership(4756, "bruno", group, f"S-1-5-21-1111111111-2222222222-333333333-{sid}")
-
-
-def _reset_and_owner(sample: Sample, client: str) -> Sample:
-    for _ in range(3):
-        sample.later(days=1).read("anna", "anna", ClientIPAddress="192.0.2.77", ClientIP="192.0.2.77")
-    sample.later(days=1).unified(
-        "Reset user password.",
-        RecordType=8,
-        Workload="AzureActiveDirectory",
-        ObjectId="anna@fabrik.example",
-        ResultStatus="Success",
-        Target=[{"ID": "anna@fabrik.example", "Type": 5}],
-    )
-    return sample.later(minutes=10).read("anna", "anna", ClientIPAddress=client, ClientIP=client)
 
 
 SAMPLES: dict[str, tuple[Make, Make]] = {
     "full_access_granted": (
-        lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, _mailbox(PEOPLE["bruno"])),
-        lambda s: s.descriptor("anna", MAILBOX, _mailbox(PEOPLE["bruno"]), MAILBOX_BEFORE),
+        lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, with_mailbox_ace(PEOPLE["bruno"])),
+        lambda s: s.descriptor("anna", MAILBOX, with_mailbox_ace(PEOPLE["bruno"]), MAILBOX_BEFORE),
     ),
     "full_access_to_self": (
         lambda s: s.cloud(
@@ -259,15 +97,15 @@ SAMPLES: dict[str, tuple[Make, Make]] = {
                 "AdditionalInfo2": "",
             },
         ),
-        lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, _mailbox(PEOPLE["bruno"])),
+        lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, with_mailbox_ace(PEOPLE["bruno"])),
     ),
     "object_rights_written": (
         lambda s: s.operation("%%1539", "0x40000", "anna"),
-        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _right(SEND_AS, PEOPLE["bruno"])),
+        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, right(SEND_AS, PEOPLE["bruno"])),
     ),
     "send_as_granted": (
-        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _right(SEND_AS, PEOPLE["bruno"])),
-        lambda s: s.descriptor("anna", OBJECT, _right(SEND_AS, PEOPLE["bruno"]), OBJECT_BEFORE),
+        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, right(SEND_AS, PEOPLE["bruno"])),
+        lambda s: s.descriptor("anna", OBJECT, right(SEND_AS, PEOPLE["bruno"]), OBJECT_BEFORE),
     ),
     "send_on_behalf_granted": (
         lambda s: s.value("anna", "publicDelegates", dn("bruno")),
@@ -283,19 +121,19 @@ SAMPLES: dict[str, tuple[Make, Make]] = {
         ),
     ),
     "mailbox_right_to_everybody": (
-        lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, _mailbox("WD")),
-        lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, _mailbox(PEOPLE["bruno"])),
+        lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, with_mailbox_ace("WD")),
+        lambda s: s.descriptor("anna", MAILBOX, MAILBOX_BEFORE, with_mailbox_ace(PEOPLE["bruno"])),
     ),
     "control_of_object_granted": (
-        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _object(f"(A;;WD;;;{PEOPLE['bruno']})")),
-        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _object(f"(A;;RP;;;{PEOPLE['bruno']})")),
+        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, with_object_ace(f"(A;;WD;;;{PEOPLE['bruno']})")),
+        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, with_object_ace(f"(A;;RP;;;{PEOPLE['bruno']})")),
     ),
     "replication_right_granted": (
         lambda s: s.descriptor(
             "fabrik",
             OBJECT,
             OBJECT_BEFORE,
-            _right(GET_CHANGES_ALL, PEOPLE["bruno"]),
+            right(GET_CHANGES_ALL, PEOPLE["bruno"]),
             ObjectClass="domainDNS",
             ObjectDN="DC=fabrik,DC=example",
         ),
@@ -303,40 +141,40 @@ SAMPLES: dict[str, tuple[Make, Make]] = {
             "fabrik",
             OBJECT,
             OBJECT_BEFORE,
-            _right(SEND_AS, PEOPLE["bruno"]),
+            right(SEND_AS, PEOPLE["bruno"]),
             ObjectClass="domainDNS",
             ObjectDN="DC=fabrik,DC=example",
         ),
     ),
     "store_right_granted": (
-        lambda s: s.descriptor("store", OBJECT, OBJECT_BEFORE, _right(RECEIVE_AS, PEOPLE["svc-archive"]), **STORE),
-        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _right(SEND_AS, PEOPLE["svc-archive"])),
+        lambda s: s.descriptor("store", OBJECT, OBJECT_BEFORE, right(RECEIVE_AS, PEOPLE["svc-archive"]), **STORE),
+        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, right(SEND_AS, PEOPLE["svc-archive"])),
     ),
     "deny_lifted": (
-        lambda s: s.descriptor("store", OBJECT, _object(f"(OD;;CR;{RECEIVE_AS};;DA)"), OBJECT_BEFORE, **STORE),
-        lambda s: s.descriptor("store", OBJECT, OBJECT_BEFORE, _object(f"(OD;;CR;{RECEIVE_AS};;DA)"), **STORE),
+        lambda s: s.descriptor("store", OBJECT, with_object_ace(f"(OD;;CR;{RECEIVE_AS};;DA)"), OBJECT_BEFORE, **STORE),
+        lambda s: s.descriptor("store", OBJECT, OBJECT_BEFORE, with_object_ace(f"(OD;;CR;{RECEIVE_AS};;DA)"), **STORE),
     ),
     "owner_of_object_changed": (
         lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, OBJECT_BEFORE.replace("O:DA", f"O:{PEOPLE['bruno']}")),
-        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _right(SEND_AS, PEOPLE["bruno"])),
+        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, right(SEND_AS, PEOPLE["bruno"])),
     ),
     "mailbox_owner_changed": (
         lambda s: s.value("anna", "msExchMasterAccountSid", PEOPLE["bruno"]),
         lambda s: s.value("anna", "telephoneNumber", "+49 30 5550541"),
     ),
     "descriptor_changed": (
-        lambda s: s.descriptor("anna", OBJECT, _right(SEND_AS, PEOPLE["bruno"]), OBJECT_BEFORE),
+        lambda s: s.descriptor("anna", OBJECT, right(SEND_AS, PEOPLE["bruno"]), OBJECT_BEFORE),
         lambda s: s.value("anna", "telephoneNumber", "+49 30 5550541"),
     ),
     "directory_without_cmdlet": (
-        lambda s: _past_exchange(s, cmdlet=False),
-        lambda s: _past_exchange(s, cmdlet=True),
+        lambda s: past_exchange(s, cmdlet=False),
+        lambda s: past_exchange(s, cmdlet=True),
     ),
     "refused_change": (
-        lambda s: _refused(s, 1),
+        lambda s: refused(s, 1),
         lambda s: s.operation("%%1539", "0x40000", "anna"),
     ),
-    "refused_changes": (lambda s: _refused(s, 2), lambda s: _refused(_refused(s, 1).later(hours=2), 1)),
+    "refused_changes": (lambda s: refused(s, 2), lambda s: refused(refused(s, 1).later(hours=2), 1)),
     "exchange_role_group_changed": (
         lambda s: s.membership(4756, "bruno", "Organization Management"),
         lambda s: s.membership(4756, "bruno", "Management of Organization"),
@@ -366,12 +204,12 @@ SAMPLES: dict[str, tuple[Make, Make]] = {
         ),
     ),
     "application_mail_permission": (
-        lambda s: _app_role(s, "full_access_as_app"),
-        lambda s: _app_role(s, "User.Read.All"),
+        lambda s: app_role(s, "full_access_as_app"),
+        lambda s: app_role(s, "User.Read.All"),
     ),
     "administrator_role_assigned": (
-        lambda s: _entra_role(s, "Exchange Service Administrator"),
-        lambda s: _entra_role(s, "Directory Readers"),
+        lambda s: entra_role(s, "Exchange Service Administrator"),
+        lambda s: entra_role(s, "Directory Readers"),
     ),
     "forwarding_set": (
         lambda s: s.cloud(
@@ -437,16 +275,16 @@ SAMPLES: dict[str, tuple[Make, Make]] = {
         lambda s: s.cmdlet("Set-AdminAuditLogConfig", '-AdminAuditLogExcludedCmdlets "Add-MailboxPermission"'),
         lambda s: s.cmdlet("Set-AdminAuditLogConfig", '-AdminAuditLogEnabled "True"'),
     ),
-    "audit_policy_reduced": (lambda s: _policy(s, "%%8448"), lambda s: _policy(s, "%%8449")),
+    "audit_policy_reduced": (lambda s: policy(s, "%%8448"), lambda s: policy(s, "%%8449")),
     "object_auditing_removed": (
         lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, OBJECT_BEFORE.split("S:", maxsplit=1)[0]),
-        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, _right(SEND_AS, PEOPLE["bruno"])),
+        lambda s: s.descriptor("anna", OBJECT, OBJECT_BEFORE, right(SEND_AS, PEOPLE["bruno"])),
     ),
-    "log_cleared": (_security_cleared, lambda s: _cleared(s, "Windows PowerShell")),
-    "any_log_cleared": (lambda s: _cleared(s, "Windows PowerShell"), _security_cleared),
+    "log_cleared": (security_cleared, lambda s: cleared(s, "Windows PowerShell")),
+    "any_log_cleared": (lambda s: cleared(s, "Windows PowerShell"), security_cleared),
     "records_discarded": (
         lambda s: s.windows(1101, {"Reason": "34"}),
-        _security_cleared,
+        security_cleared,
     ),
     "access_records_throttled": (
         lambda s: s.read(
@@ -457,14 +295,14 @@ SAMPLES: dict[str, tuple[Make, Make]] = {
         lambda s: s.read("anna", "bruno"),
     ),
     "foreign_access": (lambda s: s.read("anna", "bruno"), lambda s: s.read("anna", "anna")),
-    "foreign_attempt": (lambda s: _logons(s, "anna", 1), lambda s: s.read("anna", "anna")),
+    "foreign_attempt": (lambda s: logons(s, "anna", 1), lambda s: s.read("anna", "anna")),
     "mass_reading": (
-        lambda s: _reads(s, "svc-archive", "anna bruno clara dario", 3),
-        lambda s: _reads(s, "svc-archive", "anna bruno clara dario", 11),
+        lambda s: reads(s, "svc-archive", "anna bruno clara dario", 3),
+        lambda s: reads(s, "svc-archive", "anna bruno clara dario", 11),
     ),
     "mass_logons": (
-        lambda s: _logons(s, "anna bruno clara dario", 2),
-        lambda s: _logons(s, "anna bruno clara dario", 4),
+        lambda s: logons(s, "anna bruno clara dario", 2),
+        lambda s: logons(s, "anna bruno clara dario", 4),
     ),
     "mailbox_exported": (
         lambda s: s.cmdlet("New-MailboxExportRequest", '-Mailbox "anna" -FilePath "\\\\share\\anna.pst"'),
@@ -472,27 +310,27 @@ SAMPLES: dict[str, tuple[Make, Make]] = {
             "New-ManagementRoleAssignment", '-Name "a" -Role "Mail Recipients" -User "FABRIK\\adm-olga"'
         ),
     ),
-    "mail_deleted_by_another": (lambda s: _deletions(s, 10), lambda s: _deletions(s, 9)),
-    "foreign_deletion": (lambda s: _deletions(s, 1), lambda s: s.read("anna", "bruno")),
-    "membership_opens_mailboxes": (lambda s: _opening_group(s, "Assistants"), lambda s: _opening_group(s, "News")),
-    "hit_and_run": (lambda s: _granted_and_used(s, 0.02), lambda s: _granted_and_used(s, 2)),
-    "access_while_audit_off": (lambda s: _audit_off_and_read(s, "False"), lambda s: _audit_off_and_read(s, "True")),
+    "mail_deleted_by_another": (lambda s: deletions(s, 10), lambda s: deletions(s, 9)),
+    "foreign_deletion": (lambda s: deletions(s, 1), lambda s: s.read("anna", "bruno")),
+    "membership_opens_mailboxes": (lambda s: opening_group(s, "Assistants"), lambda s: opening_group(s, "News")),
+    "hit_and_run": (lambda s: granted_and_used(s, 0.02), lambda s: granted_and_used(s, 2)),
+    "access_while_audit_off": (lambda s: audit_off_and_read(s, "False"), lambda s: audit_off_and_read(s, "True")),
     "owner_logon_after_reset": (
-        lambda s: _reset_and_owner(s, "203.0.113.9"),
-        lambda s: _reset_and_owner(s, "192.0.2.77"),
+        lambda s: reset_and_owner(s, "203.0.113.9"),
+        lambda s: reset_and_owner(s, "192.0.2.77"),
     ),
-    "late_first_access": (lambda s: _late(s, 40), lambda s: _late(s, 2)),
-    "unexplained_access": (lambda s: s.read("anna", "bruno"), lambda s: _late(s, 1)),
-    "unexplained_attempt": (lambda s: _logons(s, "anna", 1), lambda s: s.read("anna", "bruno")),
+    "late_first_access": (lambda s: late(s, 40), lambda s: late(s, 2)),
+    "unexplained_access": (lambda s: s.read("anna", "bruno"), lambda s: late(s, 1)),
+    "unexplained_attempt": (lambda s: logons(s, "anna", 1), lambda s: s.read("anna", "bruno")),
     "first_seen_application": (
-        lambda s: _known(s, "anna").read("anna", "anna", AppId=BACKUP),
-        lambda s: _reads(_known(s, "anna bruno clara dario"), "dario", "bruno clara anna", 1),
+        lambda s: known(s, "anna").read("anna", "anna", AppId=BACKUP),
+        lambda s: reads(known(s, "anna bruno clara dario"), "dario", "bruno clara anna", 1),
     ),
     "application_spreads": (
-        lambda s: _reads(_known(s, "anna bruno clara dario"), "svc-archive", "anna bruno clara dario", 1, AppId=BACKUP),
-        lambda s: _reads(_known(s, "anna bruno clara dario"), "svc-archive", "anna bruno clara", 1, AppId=BACKUP),
+        lambda s: reads(known(s, "anna bruno clara dario"), "svc-archive", "anna bruno clara dario", 1, AppId=BACKUP),
+        lambda s: reads(known(s, "anna bruno clara dario"), "svc-archive", "anna bruno clara", 1, AppId=BACKUP),
     ),
-    "host_silent": (lambda s: _hosts(s, 2), lambda s: _hosts(s, 0.5)),
+    "host_silent": (lambda s: hosts(s, 2), lambda s: hosts(s, 0.5)),
 }
 
 

@@ -55,7 +55,8 @@ def installed(tmp_path):
     return Installation(tmp_path)
 
 
-def test_an_installation_in_order_has_nothing_wrong(installed):
+def test_an_installation_in_order_has_nothing_wrong(installed, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _path: SimpleNamespace(total=100 << 30, free=90 << 30))
     writer = WriterProcess(installed.trail, installed.made.key_path)
     writer.listen(writer_socket(installed.trail))
     try:

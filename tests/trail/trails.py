@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mailwitness.event import Blob, Event, windows_event_id
 from mailwitness.trail.create import Created, create_trail
+from mailwitness.trail.layout import Trail
 from mailwitness.trail.projection import batch_of_events
+from mailwitness.trail.settings import load_settings
 from mailwitness.trail.writer import Writer
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -76,3 +79,23 @@ def flip(path: Path, at: int, mask: int = 1) -> None:
 def files_of(folder: Path) -> list[Path]:
     """Return the files below a folder, sorted."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def log_of(path: Path) -> str:
+    """Return the id of the trail's log."""
+    return load_settings(Trail(path)).log_id
+
+
+def stolen_key(path: Path, original: Created) -> Path:
+    """Return a copy of the key without the head beside it, as a thief would use it."""
+    key_path = path.parent / "stolen" / "stolen.key"
+    key_path.parent.mkdir(exist_ok=True)
+    shutil.copy(original.key_path, key_path)
+    key_path.with_name(key_path.name + ".head").unlink(missing_ok=True)
+    return key_path
+
+
+def rewrite(file: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Let an attacker without the key rewrite a Parquet file of the unsealed tail."""
+    table = pq.read_table(file, partitioning=None)
+    pq.write_table(change(table), file)
