@@ -74,7 +74,7 @@ def _run_console(config: ServiceConfig, stop: Event, log: FilteringBoundLogger) 
         raise UsageError(f"console: {cause}", where=str(config.path)) from cause
     with WriterClient(acts_socket(config.service.trail)) as writer:
         readers = web.readers_of(config.service.trail, settings)
-        app = web.application(config.service.trail, writer=writer, config=settings, readers=readers)
+        app = web.application(config.service.trail, writer=writer, config=settings, readers=readers, alerts=config.alerts)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

@@ -36,12 +36,21 @@ PAGES = {
     "/search": ("/search?q=hbrandt", "/search?kind=change&risky=1"),
     "/views": ("/views",),
     "/import": ("/import",),
+    "/reports": ("/reports",),
+    "/reports/{number:int}/verify": ("/reports/1/verify",),
+    "/recertification": ("/recertification",),
+    "/recertification/{number:int}": ("/recertification/1",),
+    "/recertify/{token}": ("/recertify/x",),
     "/login": ("/login",),
     "/me": ("/me",),
     "/people": ("/people",),
 }
-NO_PAGES = {"/static/{name}", "/integrity/progress", "/search.{form}"}
-OTHER_STATUS = {"/mailbox?name=hbrandt": 300, "/finding/none": 404, "/login": 404, "/me": 404, "/people": 403}
+NO_PAGES = {"/static/{name}", "/reports/{number:int}.{form}", "/integrity/progress", "/search.{form}"}
+OTHER_STATUS = {
+    "/reports/1/verify": 404,
+    "/recertification/1": 404,
+    "/recertify/x": 404,
+} | {"/mailbox?name=hbrandt": 300, "/finding/none": 404, "/login": 404, "/me": 404, "/people": 403}
 """A console for one local auditor has no accounts."""
 ALL = [address for addresses in PAGES.values() for address in addresses]
 LOOKS = {

@@ -1,10 +1,11 @@
-"""Mails that carry a report: plain text, the files attached as they were written."""
+"""Mails that carry a report, its files attached as they were written; and those that ask an owner."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, make_msgid
 from pathlib import Path
 
 from mailwitness.alerts.alert import shown
@@ -66,3 +67,24 @@ def mail_of_report(
         main, sub = _MEDIA[path.suffix[1:]]
         message.add_attachment(data, maintype=main, subtype=sub, filename=path.name)
     return message
+
+
+def mail_question(server: SmtpSettings, to: str, mailbox: str, link: str, due_at: datetime, at: datetime) -> None:
+    """Ask somebody by mail about the rights on a mailbox. Raises DeliveryFailed where the server did not take it."""
+    message = EmailMessage()
+    message["Subject"] = shown(f"Who may open the mailbox {mailbox}?", 150)
+    message["From"] = server.sender
+    message["To"] = to
+    message["Date"] = format_datetime(at)
+    message["Message-ID"] = make_msgid(domain=server.sender.rpartition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"
+    lines = [
+        f"You are asked which rights others have on the mailbox {shown(mailbox)} are to stay.",
+        f"Answer until {due_at:%Y-%m-%d %H:%M} UTC on this page; no account is needed:",
+        "",
+        link,
+        "",
+        "The link is for you alone: whoever has it can answer in your name. Each answer is recorded for good.",
+    ]
+    message.set_content("\n".join(lines) + "\n", cte="quoted-printable")
+    send_mail(server, message)

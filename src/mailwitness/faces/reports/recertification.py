@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from mailwitness.analysis.reach import who_can_open
+from mailwitness.analysis.standing import Standing
 from mailwitness.collect.interface import Act
 from mailwitness.directory.clock import micros
 from mailwitness.errors import UsageError
@@ -65,12 +66,12 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 def to_recertify(trail: Path, mailbox: str, at: datetime) -> list[Asked]:
     """Return every right others have on a mailbox at a time. Raises UsageError where nothing is called so."""
     with ground(trail, Wish(until=at, mailbox=mailbox)) as found:
-        items = [
-            line_item(line)
-            for thing in mailboxes_asked(found)
-            for line in who_can_open(found.standing, thing, micros(at))
-            if line.right != "owner"
-        ]
+        return [each for thing in mailboxes_asked(found) for each in rights_asked(found.standing, thing, at)]
+
+
+def rights_asked(standing: Standing, mailbox: int, at: datetime) -> list[Asked]:
+    """Return every right others have on one mailbox at a time."""
+    items = [line_item(line) for line in who_can_open(standing, mailbox, micros(at)) if line.right != "owner"]
     return [
         Asked(
             mailbox=item["mailbox"],

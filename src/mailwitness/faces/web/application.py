@@ -16,9 +16,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from mailwitness.alerts.settings import AlertSettings
 from mailwitness.collect.http_settings import is_loopback
 from mailwitness.engine.event_index import EventIndex
 from mailwitness.errors import MailwitnessError, TrailError
+from mailwitness.faces.reports.maker import ReportMaker
+from mailwitness.faces.reports.recertifying import Recertifications
 from mailwitness.faces.views.custody import imports_of
 from mailwitness.faces.views.home import home_view
 from mailwitness.faces.views.integrity import Verifier
@@ -31,6 +34,8 @@ from mailwitness.faces.web.pages.account import account
 from mailwitness.faces.web.pages.change import change, event
 from mailwitness.faces.web.pages.home import home
 from mailwitness.faces.web.pages.mailbox import access, mailbox
+from mailwitness.faces.web.pages.recertification import recertification_routes
+from mailwitness.faces.web.pages.reports import report_routes
 from mailwitness.faces.web.people.accounts import People, SecondFactor
 from mailwitness.faces.web.people.roles import FIRST, enforced, may
 from mailwitness.faces.web.people.routes import people_routes
@@ -82,12 +87,14 @@ def application(
     uploads: Uploads | None = None,
     config: ConsoleSettings | None = None,
     readers: Readers | None = None,
+    alerts: AlertSettings | None = None,
 ) -> Starlette:
     """Return the console of the trail at `trail`.
 
     With a `writer` every reading of a mailbox's trail becomes a leaf before the page is shown; without one the pages
     say that reading is not recorded. With `uploads` (a client at the socket that takes evidence, where `writer` may be
-    at the one that takes acts alone) people can bring evidence in. `readers` tells who is asking. The trail's
+    at the one that takes acts alone) people can bring evidence in. `readers` tells who is asking; mails to owners of
+    mailboxes go through the destinations of `alerts`. The trail's
     picture is drawn when the application starts. Raises UsageError or TrailError then where the trail cannot be read.
     """
     config = config or ConsoleSettings()
@@ -99,6 +106,7 @@ def application(
             yield
         finally:
             await anyio.to_thread.run_sync(app.state.verifier.wait)
+            await anyio.to_thread.run_sync(app.state.reports.wait)
             await anyio.to_thread.run_sync(app.state.pictures.close)
 
     app = Starlette(
@@ -110,6 +118,9 @@ def application(
     app.state.trail = Trail(trail)
     app.state.config = config
     app.state.verifier = Verifier(trail, anchors=config.anchors_folder, key=config.verifier_key)
+    app.state.reports = ReportMaker(trail, anchors=config.anchors_folder, key=config.verifier_key)
+    app.state.recertifications = Recertifications(trail)
+    app.state.alerts = alerts or AlertSettings()
     app.state.recorder = writer
     app.state.uploads = uploads
     app.state.readers = readers or LocalReader()
@@ -163,6 +174,8 @@ def routes() -> list[Route]:
         Route("/import", upload.upload, methods=["POST"], name="upload"),
         Route("/theme", theme, methods=["POST"], name="theme"),
         Route("/static/{name}", static, name="static"),
+        *report_routes(),
+        *recertification_routes(),
         *people_routes(),
         *api_routes(),
     ]

@@ -24,6 +24,8 @@ def address(route: Route) -> str:
         "{leaf:int}": "0",
         "{form}": "csv",
         "{name}": "console.css",
+        "{number:int}": "1",
+        "{token}": "x",
     }.items():
         path = path.replace(field, value)
     assert "{" not in path
