@@ -90,16 +90,20 @@ class Standing:
                 self.on.setdefault(entry.target, []).append(entry)
         self.memberships = Memberships(facts.links, facts.powerless)
         self.scopes = Scopes(identities, self.memberships, facts.scopes, facts.policies)
+        self._begin()
+        self.moves = sorted(self._moving())
+        self._moved = [n for n in self.on if n not in facts.mailboxes and len(self._spans(n)) > 1]
+        self.databases = list(self._things("database"))
+
+    def _begin(self) -> None:
+        """Begin with nothing asked yet."""
         self._narrowed = any(map(self.scopes.narrows, self.everywhere))
-        self.everybody = tuple(identities.ensure(sid, "sid") for sid in (EVERYONE, AUTHENTICATED))
+        self.everybody = tuple(self.identities.ensure(sid, "sid") for sid in (EVERYONE, AUTHENTICATED))
         self._moments: dict[int, set[int]] = {}
         self._above: dict[tuple[str, int], tuple[int, ...]] = {}
         self._above_thing: dict[tuple[int, int], tuple[int, ...]] = {}
         self._configured: dict[int, bool] = {}
         self._places: tuple[int, dict[tuple[int | None, tuple[int, ...]], list[int]]] | None = None
-        self._moves = sorted(self._moving())
-        self._moved = [n for n in self.on if n not in facts.mailboxes and len(self._spans(n)) > 1]
-        self._databases = list(self._things("database"))
 
     def _things(self, kind: str) -> Iterator[int]:
         return (n for n in range(len(self.identities)) if self.identities.thing(n).kind == kind)
@@ -182,8 +186,8 @@ class Standing:
         for held in self.facts.homes.get(mailbox, ()):
             if held.run.since <= at < held.run.until:
                 return held.value, True
-        if len(self._databases) == 1 and mailbox not in self.facts.homes:
-            return self._databases[0], False
+        if len(self.databases) == 1 and mailbox not in self.facts.homes:
+            return self.databases[0], False
         return None, False
 
     def above(self, thing: int, at: int) -> tuple[int, ...]:
@@ -209,7 +213,7 @@ class Standing:
 
     def epoch(self, at: int) -> int:
         """Return a number that is the same for times between which nothing was moved, renamed or rehoused."""
-        return bisect_right(self._moves, at)
+        return bisect_right(self.moves, at)
 
     def places(self, at: int) -> dict[tuple[int | None, tuple[int, ...]], list[int]]:
         """Return the mailboxes at a time by where they stand: their database, and the units above them."""

@@ -130,6 +130,19 @@ class Memberships(Generic[Evidence]):
         moments |= {at for thing in chain for span in self._powerless.get(thing, ()) for at in span}
         return sorted(moments - {BEGINNING, STILL})
 
+    def above(self) -> Mapping[int, list[Link[Evidence]]]:
+        """Return all links by their member."""
+        return self._above
+
+    def below(self) -> Mapping[int, list[Link[Evidence]]]:
+        """Return all links by their group."""
+        return self._below
+
+    @property
+    def moments(self) -> list[int]:
+        """Return the times at which any membership changes."""
+        return self._moments
+
     def links_of(self, member: int) -> list[Link[Evidence]]:
         """Return the direct links of `member` of all times."""
         return self._above.get(member, [])

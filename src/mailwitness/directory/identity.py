@@ -8,7 +8,7 @@ cannot decide between them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -45,6 +45,8 @@ _SHOWN: tuple[NameForm, ...] = (
 )
 
 
+BARE, SHORT = "name without its domain", "leading name"
+"""What indexes of names are called that several forms share."""
 Key = TypeVar("Key", bound=Hashable)
 _RELATIVE = {
     str(rid): name
@@ -132,6 +134,17 @@ class Identities:
     def __len__(self) -> int:
         """Return how many things there are."""
         return len(self._things)
+
+    def things(self) -> Iterator[Thing]:
+        """Yield every thing, by number."""
+        return iter(self._things)
+
+    def indexes(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """Return which things each name can mean: by form, and those that several forms share (BARE, SHORT)."""
+        found: dict[str, dict[str, tuple[int, ...]]] = {BARE: self._by_bare, SHORT: self._by_short}
+        for (form, name), things in self._by_name.items():
+            found.setdefault(form, {})[name] = things
+        return found
 
     def thing(self, number: int) -> Thing:
         """Return the thing of that number."""
