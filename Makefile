@@ -14,8 +14,9 @@ LDAP_PACKAGES := gcc libldap2-dev libsasl2-dev libkrb5-dev
 demo: setup
 	@$(BIN)/mailwitness demo
 
+# Hundreds of processes are started: compiled files are kept, whatever the environment says, or each compiles anew.
 test: setup-dev system-packages
-	$(BIN)/pytest -n 2 --dist loadfile tests
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist loadfile tests
 
 check: setup-dev
 	$(BIN)/ruff format --check .

@@ -33,7 +33,8 @@ def simulated(shared: Path, generation: str, seed: int) -> Simulated:
             simulate(folder / "e", seed=seed, mailboxes=30, days=30, generation=generation, max_records=3_000)
             made = create_trail(folder / "trail", organization="simulated", key_dir=folder / "keys")
             end = max(datetime.fromisoformat(row["at"]) for row in _truth(folder))  # the state stands at the end
-            import_paths(folder / "trail", [folder / "e"], key_path=made.key_path, time_zone="UTC", collected_at=end)
+            times = {"time_zone": "UTC", "collected_at": end}
+            import_paths(folder / "trail", [folder / "e"], key_path=made.key_path, workers=1, **times)  # runs are many
             (folder / "made").touch()
     return Simulated(folder / "e", folder / "trail", _truth(folder))
 
