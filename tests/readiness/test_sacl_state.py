@@ -19,8 +19,8 @@ from mailwitness.directory.store import load_observations, record_file
 from mailwitness.faces.cli import app
 from mailwitness.knowledge.guids import guids
 from mailwitness.readiness.audit_entries import Entries
-from mailwitness.readiness.sacl_readings import SaclReadings
-from mailwitness.readiness.sacl_state import groups_of, sacl_sha256, sacl_states
+from mailwitness.readiness.sacl_readings import SaclReadings, sacl_sha256
+from mailwitness.readiness.sacl_state import groups_of, sacl_states
 
 AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 USER = "CN=Ada,OU=People,DC=example,DC=test"

@@ -7,42 +7,29 @@ had, inherited entries among it: protected accounts, objects that inherit nothin
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
-from mailwitness.descriptors.ace import FAILURE, SUCCESS, Ace
-from mailwitness.descriptors.binary import read_binary
-from mailwitness.descriptors.descriptor import SACL_PROTECTED, Descriptor
-from mailwitness.descriptors.sddl import write_ace
 from mailwitness.directory.model import DescriptorOf, Principal
 from mailwitness.directory.spelling import parent_of
 from mailwitness.directory.store import Observations
 from mailwitness.knowledge.audit_settings import audit_settings
-from mailwitness.knowledge.guids import Guids
-from mailwitness.readiness.audit_entries import WRITE_PROPERTY, Entries, bit_of, recorded
+from mailwitness.readiness.sacl_readings import (
+    OBJECT_DESCRIPTOR,
+    OUTCOMES,
+    Lacking,
+    Reading,
+    SaclReadings,
+)
 
-_DESCRIPTOR = "nTSecurityDescriptor"
 _SEARCH_FLAGS = "searchFlags"
 _PROTECTED_ACCOUNT = "adminCount"
 Word = Literal["recorded", "not recorded", "unknown"]
 Outcome = Literal["success", "failure"]
 _NAMED, _EXAMPLES = 3, 10
-_BITS: dict[Outcome, int] = {"success": SUCCESS, "failure": FAILURE}
-
-
-class Lacking(msgspec.Struct, frozen=True):
-    """The writes that a SACL does not record, by outcome: WriteDacl, WriteOwner, WriteProperty(attribute)."""
-
-    success: tuple[str, ...]
-    failure: tuple[str, ...]
-
-    def of(self, outcome: Outcome) -> tuple[str, ...]:
-        """Return those of one outcome."""
-        return self.success if outcome == "success" else self.failure
 
 
 class SaclState(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +100,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         who = f"{self.mailboxes} mailboxes" if self.mailboxes > 1 else self.examples[0]
         if self.lacking is None:
             return f"{who}: audit entries were not read (use an account that may manage the security log)."
-        said = [f"{name} of {_counted(found)}" for name in _BITS if (found := self.lacking.of(name))]
+        said = [f"{name} of {_counted(found)}" for name in OUTCOMES if (found := self.lacking.of(name))]
         parts = [f"audit entries lack {' and '.join(said)}"] if said else []
         parts += [f"changes of {_counted(self.above)}, above, are not recorded"] if self.above else []
         parts += [f"the schema keeps {', '.join(self.never_audited)} out of events"] if self.never_audited else []
@@ -154,18 +141,12 @@ class _States:
     def __init__(self, observations: Observations, at: datetime | None) -> None:
         self._observations = observations
         self._at = at
-        known = observations.guids
-        schema = [row.name for row in observations.schema_guids if row.kind == "attribute"]
-        self._entries = Entries(known, schema or None)
-        self._wanted = _accesses(self._entries, known)
+        self._readings = SaclReadings(observations)
         self._descriptors: dict[str, DescriptorOf] = {}
         for each in self._seen(observations.descriptors):
             self._descriptors[each.dn.casefold()] = each
             if each.object_guid is not None:
                 self._descriptors[each.object_guid] = each
-        self._readers = {each.evidence_sha256 for each in observations.descriptors if each.has_sacl}
-        """Evidences whose reader was shown SACLs: an object without one there has none."""
-        self._judged: dict[str, tuple[Lacking, str, bool]] = {}
         self._blind_above: dict[str, tuple[str, ...]] = {}
         self._never = tuple(sorted(self._never_audited()))
         self._admins = {
@@ -180,11 +161,11 @@ class _States:
     def _seen(self, descriptors: Iterable[DescriptorOf]) -> Iterator[DescriptorOf]:
         """Yield the descriptors of objects in their order of time: the last one counts."""
         for each in descriptors:
-            if each.attribute == _DESCRIPTOR and self._is_before(each.observed_at):
+            if each.attribute == OBJECT_DESCRIPTOR and self._is_before(each.observed_at):
                 yield each
 
     def _never_audited(self) -> Iterator[str]:
-        asked = {name.casefold() for name in (*self._entries.attributes, _DESCRIPTOR)}
+        asked = {name.casefold() for name in (*self._readings.entries.attributes, OBJECT_DESCRIPTOR)}
         last = {
             each.dn: each.value
             for each in self._observations.settings
@@ -206,9 +187,9 @@ class _States:
     def _state(self, object_: Principal) -> SaclState:
         dn = object_.dn or ""
         found = self._descriptors.get(object_.object_guid or "") or self._descriptors.get(dn.casefold())
-        judged = None if found is None else self._judge(found)
+        read = self._read(found)
         because = [object_.object_class] if object_.object_class != audit_settings().sacl.classes[0] else []
-        if judged is not None and judged[2]:
+        if read is not None and read.is_protected:
             because.append("SACL_PROTECTED")
         if self._admins.get(object_.object_guid or dn.casefold()) == "1":
             because.append(_PROTECTED_ACCOUNT)
@@ -219,8 +200,8 @@ class _States:
             object_class=object_.object_class,
             observed_at=object_.observed_at if found is None else found.observed_at,
             evidence_sha256=object_.evidence_sha256 if found is None else found.evidence_sha256,
-            lacking=None if judged is None else judged[0],
-            sacl_sha256=None if judged is None else judged[1],
+            lacking=None if read is None else read.writes,
+            sacl_sha256=None if read is None else read.sacl_sha256,
             above=self._above(dn),
             never_audited=self._never,
             because=tuple(because),
@@ -233,44 +214,13 @@ class _States:
             return ()
         if above not in self._blind_above:
             found = self._descriptors.get(above.casefold())
-            judged = None if found is None else self._judge(found)
-            is_blind = judged is not None and any(name in judged[0].success for name in audit_settings().sacl.rights)
+            read = self._read(found)
+            is_blind = read is not None and any(name in read.writes.success for name in audit_settings().sacl.rights)
             self._blind_above[above] = (*((above,) if is_blind else ()), *self._above(above))
         return self._blind_above[above]
 
-    def _judge(self, found: DescriptorOf) -> tuple[Lacking, str, bool] | None:
-        """Return what a descriptor's SACL does not record, the SACL's hash, and whether it inherits nothing."""
-        if found.sha256 is None or not (found.has_sacl or found.evidence_sha256 in self._readers):
+    def _read(self, found: DescriptorOf | None) -> Reading | None:
+        """Return what the SACL of a descriptor records; None where nobody was shown it, or it does not read."""
+        if found is None or found.sha256 is None or not self._readings.is_shown(found):
             return None
-        if found.sha256 not in self._judged:
-            reading = read_binary(self._observations.descriptor(found.sha256))
-            self._judged[found.sha256] = self._judgement(reading.descriptor)
-        return self._judged[found.sha256]
-
-    def _judgement(self, descriptor: Descriptor) -> tuple[Lacking, str, bool]:
-        aces = descriptor.sacl.aces if descriptor.sacl is not None else ()
-        lacking = {
-            outcome: tuple(
-                name for name, ace in self._wanted if ace.mask & ~recorded(ace, aces, bit, self._entries.sets)
-            )
-            for outcome, bit in _BITS.items()
-        }
-        is_protected = bool(descriptor.control & SACL_PROTECTED)
-        return Lacking(lacking["success"], lacking["failure"]), sacl_sha256(descriptor), is_protected
-
-
-def sacl_sha256(descriptor: Descriptor) -> str:
-    """Return a hash of a SACL's entries, equal where two objects record the same (of a 5136's SDDL too, if whole)."""
-    aces = descriptor.sacl.aces if descriptor.sacl is not None else ()
-    return hashlib.sha256("".join(sorted(map(write_ace, aces))).encode()).hexdigest()
-
-
-def _accesses(entries: Entries, known: Guids) -> list[tuple[str, Ace]]:
-    """Return each single access that is asked of a mailbox's object, by its name, as an entry would say it."""
-    found = []
-    for ace in entries.of_mailbox("").aces:
-        if ace.object_type is not None:
-            found.append((f"{WRITE_PROPERTY}({known.name(ace.object_type, 'attribute')})", ace))
-            continue
-        found += [(right, msgspec.structs.replace(ace, mask=bit_of(right))) for right in audit_settings().sacl.rights]
-    return found
+        return self._readings.reading(found.sha256)
