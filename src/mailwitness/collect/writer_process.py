@@ -46,6 +46,8 @@ T = TypeVar("T")
 WAITING_BYTES = 128 << 20
 """Bytes of requests that are in memory at once; beyond them the writer is busy. One request is always taken."""
 CONNECTIONS = 256
+UPLOAD = "upload"
+"""The collector of evidence that a person brought in over the console or the API."""
 STOP_SECONDS = 8.0
 """How long requests under way may take when the writer is told to end."""
 _CHUNK = 1 << 20
@@ -61,6 +63,11 @@ def writer_socket(trail: Path) -> Path:
 def acts_socket(trail: Path) -> Path:
     """Return where the console reaches it: there acts are taken, and no evidence."""
     return trail / "run" / "acts.sock"
+
+
+def uploads_socket(trail: Path) -> Path:
+    """Return where the console hands over what people upload: there raw evidence is taken that says so, and no more."""
+    return trail / "run" / "uploads.sock"
 
 
 class WriterProcess:
@@ -88,9 +95,10 @@ class WriterProcess:
         self._stopping = threading.Event()
         self._doors: list[_Door] = []
 
-    def listen(self, path: Path, *, acts_only: bool = False) -> None:
+    def listen(self, path: Path, *, acts_only: bool = False, uploads_only: bool = False) -> None:
         """Serve a socket at `path` (mode 0660), beginning now; what stood there before is replaced."""
-        self._doors.append(_Door(path, self._answer_acts if acts_only else self._answer, self._room))
+        answer = self._answer_acts if acts_only else self._answer_uploads if uploads_only else self._answer
+        self._doors.append(_Door(path, answer, self._room))
 
     def stop(self) -> None:
         """Take nothing new, finish what is under way, commit, seal, and give the trail back."""
@@ -144,6 +152,23 @@ class WriterProcess:
         if isinstance(request, Act | Ask):
             return self._answer(request, peer_uid)
         return Refusal(kind="not_taken", what="only acts are taken here", remedy="use the writer's own socket")
+
+    def _answer_uploads(self, request: Request, peer_uid: int) -> Answer:
+        """Answer who takes uploads: raw evidence under that name alone, which moves no bookmark and speaks for no host.
+
+        What becomes of it is the readers' word, so who is at this socket chooses no entry's bytes.
+        """
+        if isinstance(request, Ask):
+            return self.status()
+        if (
+            isinstance(request, Batch)
+            and request.collector == UPLOAD
+            and request.data
+            and request.bookmark is None
+            and request.claimed_host is None
+        ):
+            return self._answer(request, peer_uid)
+        return Refusal(kind="not_taken", what="only uploads are taken here", remedy="use the writer's own socket")
 
 
 class _Room:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mailwitness.collect.writer_client import WriterClient
-from mailwitness.collect.writer_process import acts_socket
+from mailwitness.collect.writer_process import acts_socket, uploads_socket
 from mailwitness.errors import MailwitnessError, UsageError
 from mailwitness.faces.exit_codes import FAILED, FINE
 from mailwitness.service import parts
@@ -22,6 +22,16 @@ from mailwitness.service.settings import ConsoleSettings, ServiceConfig
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+LIMITS: dict[str, Any] = {
+    "h11_max_incomplete_event_size": 64 << 10,
+    "http": "h11",
+    "ws": "none",
+    "limit_concurrency": 200,
+    "timeout_keep_alive": 30,
+    "backlog": 256,
+}
+"""Of the web process: bytes of a request's head, connections at once (503 beyond them), seconds one may be idle."""
 
 
 def run_part(config: ServiceConfig, name: str) -> int:
@@ -72,9 +82,10 @@ def _run_console(config: ServiceConfig, stop: Event, log: FilteringBoundLogger) 
         settings = msgspec.convert(table, web.ConsoleSettings)
     except msgspec.ValidationError as cause:
         raise UsageError(f"console: {cause}", where=str(config.path)) from cause
-    with WriterClient(acts_socket(config.service.trail)) as writer:
-        readers = web.readers_of(config.service.trail, settings)
-        app = web.application(config.service.trail, writer=writer, config=settings, readers=readers, alerts=config.alerts)
+    trail = config.service.trail
+    with WriterClient(acts_socket(trail)) as writer, WriterClient(uploads_socket(trail)) as uploads:
+        readers = web.readers_of(trail, settings)
+        app = web.application(trail, writer=writer, uploads=uploads, config=settings, readers=readers, alerts=config.alerts)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -86,6 +97,7 @@ def _run_console(config: ServiceConfig, stop: Event, log: FilteringBoundLogger) 
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=2,
+                **LIMITS,
             )
         )
 

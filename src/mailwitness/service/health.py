@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
+import ipaddress
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from typing import Self
 
 from mailwitness.collect.http_settings import address_of
+from mailwitness.service.settings import ConsoleSettings
 
 TEXT = "text/plain; charset=utf-8"
 REQUEST_SECONDS = 5.0
+ASKED = "/static/mark.svg"
+"""What is asked of the console: it serves nothing before it has read the trail."""
 
 
 class Monitor:
@@ -79,3 +85,31 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing: a monitor asks often."""
+
+
+def console_not_ready(settings: ConsoleSettings, name: str, seconds: float) -> str | None:
+    """Return why the console does not answer where it is served, None where it does.
+
+    `name` is one that it answers to. Its certificate is not looked at: it is this machine's own, and what is asked is
+    whether anybody serves.
+    """
+    try:
+        address = ipaddress.ip_address(settings.bind)
+        host = str(address) if not address.is_unspecified else "127.0.0.1" if address.version == 4 else "::1"  # noqa: PLR2004
+    except ValueError:
+        host = settings.bind
+    if settings.certificate is None:
+        connection = http.client.HTTPConnection(host, settings.port, timeout=seconds)
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(host, settings.port, timeout=seconds, context=context)
+    try:
+        connection.request("GET", ASKED, headers={"Host": name})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return f"it does not answer: {str(error) or type(error).__name__}"
+    finally:
+        connection.close()
+    return None if status == http.HTTPStatus.OK else f"it answers {status}"

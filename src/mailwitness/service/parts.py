@@ -15,7 +15,7 @@ from mailwitness.alerts.dispatch import Dispatcher
 from mailwitness.collect.heartbeats import Heartbeats
 from mailwitness.collect.interface import Collector
 from mailwitness.collect.writer_client import WriterClient
-from mailwitness.collect.writer_process import WriterProcess, acts_socket, writer_socket
+from mailwitness.collect.writer_process import WriterProcess, acts_socket, uploads_socket, writer_socket
 from mailwitness.errors import MailwitnessError, UsageError
 from mailwitness.service.config import collector_module
 from mailwitness.service.retention import EVERY_SECONDS, retain
@@ -60,6 +60,8 @@ def run_writer(config: ServiceConfig, stop: threading.Event, log: FilteringBound
     try:
         writer.listen(writer_socket(trail))
         writer.listen(acts_socket(trail), acts_only=True)
+        if config.console.enabled:
+            writer.listen(uploads_socket(trail), uploads_only=True)
         log.info("writer_ready")
         while not stop.is_set():
             _retain(writer, config.retention.months, log)

@@ -11,7 +11,7 @@ from mailwitness.collect.interface import NotAcknowledged, Status
 from mailwitness.collect.writer_client import WriterClient
 from mailwitness.collect.writer_process import writer_socket
 from mailwitness.errors import UsageError
-from mailwitness.service.health import Monitor
+from mailwitness.service.health import Monitor, console_not_ready
 from mailwitness.service.metrics import exposition
 from mailwitness.service.notify import Notifier, watchdog_interval
 from mailwitness.service.parts import COLLECT, CONSOLE, DETECTOR, REPORTS, WRITER, part_names, stop_on_signal
@@ -72,7 +72,17 @@ def not_ready(config: ServiceConfig, supervisor: Supervisor) -> Mapping[str, str
         wrong.setdefault(WRITER, status)
     elif status.failing is not None:
         wrong[WRITER] = status.failing
+    if config.console.enabled and CONSOLE not in wrong:
+        said = console_not_ready(config.console, _name_of(config), ASK_SECONDS)
+        if said is not None:
+            wrong[CONSOLE] = said
     return wrong
+
+
+def _name_of(config: ServiceConfig) -> str:
+    """Return a name that the console answers to."""
+    names = [name for name in config.console_table.get("hosts", ()) if name != "*"]
+    return str(names[0]) if names else "localhost"
 
 
 def _status(config: ServiceConfig) -> Status | str:

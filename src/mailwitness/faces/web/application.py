@@ -28,6 +28,7 @@ from mailwitness.faces.views.integrity import Verifier
 from mailwitness.faces.views.picture import Pictures
 from mailwitness.faces.web.api.serving import PREFIX, api_routes, failed
 from mailwitness.faces.web.guard import LOCAL, Guard
+from mailwitness.faces.web.limits import BodyLimit
 from mailwitness.faces.web.page import Refused, Shown, page, reader_of, render
 from mailwitness.faces.web.pages import coverage, findings, integrity, search, sources, upload
 from mailwitness.faces.web.pages.account import account
@@ -111,7 +112,7 @@ def application(
 
     app = Starlette(
         routes=enforced(routes()),
-        middleware=[Middleware(Guard, hosts=config.hosts)],
+        middleware=[Middleware(Guard, hosts=config.hosts), Middleware(BodyLimit)],
         exception_handlers={404: _not_found, 405: _not_found, MailwitnessError: _failed, Refused: _refused},
         lifespan=lifespan,
     )
