@@ -3,6 +3,7 @@
 A made-up organisation (5,000 mailboxes, a year, one delegate in ten accesses, grants before them) is written through
 the trail's own writer and compacted; then the console's pages are asked for, one user, in one process. The goals are
 those of the project's sixth part: 95 of 100 pages under 300 ms, mailbox pages under 150 ms, a search under a second.
+Then ten users ask at once, each for pages of every kind, one after the other: that is reported, and has no goal.
 
     python benchmarks/console.py --make FOLDER [--events 10000000]     # makes FOLDER/trail and FOLDER/keys
     python benchmarks/console.py --trail FOLDER/trail [--mailboxes 100]
@@ -39,6 +40,9 @@ BATCH = 50_000
 SID = "S-1-5-21-1000000001-1000000002-1000000003-{}"
 GOALS = {"mailbox": 0.150, "search": 1.0}
 PAGE_GOAL = 0.300
+USERS = 10
+PER_USER = 10
+"""Pages of each kind that one of the users asks for."""
 
 
 def account(number: int) -> dict[str, Any]:
@@ -176,6 +180,7 @@ def pages(dice: random.Random, mailboxes: int) -> dict[str, list[str]]:
         "mailbox": [f"/mailbox?name=u{box}%40fab.example" for box in boxes],
         "account": [f"/account?name=FAB%5Cu{box}" for box in some],
         "coverage": ["/coverage"] * 5,
+        "coverage, one mailbox": [f"/coverage?mailbox=u{box}%40fab.example" for box in some],
         "integrity": ["/integrity"] * 5,
         "sources": ["/sources"] * 5,
         "search": [f"/search?q={word.replace(' ', '+')}" for word in words],
@@ -196,8 +201,37 @@ def measure(trail: Path, mailboxes: int) -> None:
             row(client, kind, addresses, followed)
         for kind, addresses in followed.items():
             row(client, kind, list(dict.fromkeys(addresses))[:40], {})
+        at_once(client, mailboxes)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak:.0f} MiB")
+
+
+def at_once(client: http.client.HTTPConnection, mailboxes: int) -> None:
+    """Have ten users ask for pages of every kind at the same time, and print how long each kind took."""
+    took: dict[str, list[float]] = {}
+
+    def user(number: int) -> None:
+        dice = random.Random(1000 + number)
+        listed = [(kind, address) for kind, asked in pages(dice, mailboxes).items() for address in asked[:PER_USER]]
+        dice.shuffle(listed)
+        own = http.client.HTTPConnection(client.host, client.port)
+        for kind, address in listed:
+            began = time.perf_counter()
+            get(own, address)
+            took.setdefault(kind, []).append(time.perf_counter() - began)
+        own.close()
+
+    began = time.perf_counter()
+    threads = [threading.Thread(target=user, args=(number,)) for number in range(USERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    every = [each for listed in took.values() for each in listed]
+    print(f"{USERS} users at once: {len(every)} pages in {time.perf_counter() - began:.1f} s")
+    for kind, listed in {**took, "all": every}.items():
+        p95 = statistics.quantiles(listed, n=20)[-1]
+        print(f"{kind:<22}{len(listed):>6}{statistics.median(listed) * 1000:>6.0f} ms{p95 * 1000:>6.0f} ms")
 
 
 @contextlib.contextmanager

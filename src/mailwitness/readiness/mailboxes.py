@@ -53,7 +53,7 @@ class Mailboxes:
 
     def everyone(self) -> dict[int, OfObject]:
         """Return every mailbox the directory holds, or, where none is at hand, every one that records name."""
-        return {thing: self._of(thing) for thing in self._things}
+        return {thing: self.of(thing) for thing in self._things}
 
     def one(self, asked: str, known: Known | None = None) -> OfObject:
         """Return the mailbox a person means by any of its names, also where nothing is known of it."""
@@ -61,7 +61,7 @@ class Mailboxes:
         if self._references is not None:
             self._references = meant
         things = {thing for each in meant if (thing := self._people.one(each)) is not None}
-        found = [self._of(thing) for thing in sorted(things)]
+        found = [self.of(thing) for thing in sorted(things)]
         if len(found) == 1:
             return msgspec.structs.replace(found[0], label=asked)
         return OfObject(label=asked, seen=tuple(seen for each in found for seen in each.seen))
@@ -69,7 +69,12 @@ class Mailboxes:
     def _meant(self, asked: str, known: Known | None) -> Iterable[str]:
         return dict.fromkeys((asked, *references_of(self._engine, asked, known).references))
 
-    def _of(self, thing: int) -> OfObject:
+    def gather(self) -> None:
+        """Read everything now that is read once: the engine is not used again but for `one`."""
+        _ = self._things, self._keys, self._seen, self._equals, self._turns, self._limits
+
+    def of(self, thing: int) -> OfObject:
+        """Return what is known of a thing that is or may be a mailbox."""
         key = self._keys.get(thing, "")
         changes = self._sacl_changes(thing)
         entries = {}

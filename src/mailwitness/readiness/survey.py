@@ -45,6 +45,7 @@ class Surveyor:
         self._people = People(engine, observations)
         self.proof = proof_of(engine, observations=observations, people=self._people)
         self._mailboxes = Mailboxes(engine, observations, self.proof, self._people)
+        self._mailboxes.gather()
         self._clocks = clock_offsets(engine, self._people)
 
     @cached_property
@@ -53,9 +54,11 @@ class Surveyor:
         return self._mailboxes.everyone()
 
     def of(self, name: str) -> OfObject | None:
-        """Return what is known of the mailbox that `name` means for certain, None where it is none of `everyone`."""
+        """Return what is known of the mailbox that `name` means, None where that is not one thing for certain."""
         thing = self._people.one(name)
-        return None if thing is None else self.everyone.get(thing)
+        if thing is None:
+            return None
+        return self.everyone.get(thing) or self._mailboxes.of(thing)
 
     def logs(self, asked: Asked, files: State | None = None) -> list[HostLog]:
         """Return each host and check with what is known of it in a window; empty where the window holds nothing."""

@@ -51,7 +51,9 @@ def uncovered_of(
     ]
     blind = picture.covered.blind(of, _OF_MAILBOX, since, until)
     own = [part.what for part in blind if part.mailbox is not None]
-    return tuple(dict.fromkeys([*own, *(part.what for part in parts), *(part.what for part in blind)]))
+    near = [part.what for part in blind if (part.computer or "").lower() in computers]
+    told = [*own, *(part.what for part in parts), *near, *(part.what for part in blind)]
+    return tuple(dict.fromkeys(told))
 
 
 def draw_axis(

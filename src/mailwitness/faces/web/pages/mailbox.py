@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from starlette.requests import Request
 
 from mailwitness.event import instant
@@ -12,9 +10,6 @@ from mailwitness.faces.views.lookup import access_row
 from mailwitness.faces.views.mailbox import MailboxAsked, mailbox_view
 from mailwitness.faces.views.picture import Picture
 from mailwitness.faces.web.page import Refused, Shown, event_asked, flag, instant_asked, named_thing, with_query
-
-SLIDES = 1_000
-"""Places of the slider over the time that a mailbox's rights are known for."""
 
 
 def mailbox(picture: Picture, request: Request) -> Shown:
@@ -36,8 +31,7 @@ def mailbox(picture: Picture, request: Request) -> Shown:
         "noise": with_query(request, noise="" if asked.noise else "1"),
         "now": with_query(request, at=None),
     }
-    until = math.ceil(picture.made_at.timestamp())
-    slide = {"until": until, "step": max((until - int(view.begins_at.timestamp())) // SLIDES, 1)}
+    slide = {"since": int(view.begins_at.timestamp()), "until": int(picture.made_at.timestamp())}
     moments = [(at, with_query(request, at=instant(at))) for at in view.moments]
     return Shown(
         "mailbox.html",

@@ -41,34 +41,41 @@ if (upload) {
   });
 }
 
-// Who can open a mailbox, slid through time: the table follows when the slider rests; without script the field does it.
+// Who can open a mailbox, slid through time: the table follows when the slider rests; an arrow key is a day. Without
+// script the field does it.
 const slide = () => {
   const form = document.querySelector("form[data-slide]");
   if (!form) return;
   const [range, said] = [form.querySelector("input"), form.querySelector("output")];
-  const words = () => {
-    const at = new Date(1000 * Number(range.value));
-    return Number(range.value) + Number(range.step) > Number(range.max) ? "now" : at.toISOString().replace("T", " ").slice(0, 16);
-  };
+  const days = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };
+  let resting = 0;
+  const written = () => new Date(1000 * Number(range.value)).toISOString().slice(0, 19);
+  const words = () => (range.value === range.max ? "now" : written().replace("T", " "));
   const told = () => { said.value = words(); range.setAttribute("aria-valuetext", words()); };
-  form.hidden = false;
-  told();
-  range.addEventListener("input", told);
-  form.addEventListener("submit", (event) => event.preventDefault());
-  range.addEventListener("change", async () => {
+  const show = async () => {
     const address = new URL(location.href);
     if (words() === "now") address.searchParams.delete("at");
-    else address.searchParams.set("at", new Date(1000 * Number(range.value)).toISOString().slice(0, 19) + "Z");
+    else address.searchParams.set("at", written() + "Z");
     const answer = await fetch(address);
     if (!answer.ok || answer.redirected) { location.href = address; return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const [field, named] = [document.querySelector("input[name=at]"), page.querySelector("input[name=at]")];
-    const holders = page.getElementById("holders").closest("section");
     history.replaceState(null, "", address);
-    if (field && named) field.value = named.value;
-    document.getElementById("holders").closest("section").replaceWith(holders);
+    document.querySelector("input[name=at]").value = page.querySelector("input[name=at]").value;
+    document.getElementById("holders").closest("section").replaceWith(page.getElementById("holders").closest("section"));
     slide();
     document.getElementById("slide").focus();
+  };
+  form.hidden = false;
+  told();
+  range.addEventListener("input", told);
+  range.addEventListener("keydown", (event) => {
+    if (!(event.key in days)) return;
+    event.preventDefault();
+    range.value = Number(range.value) + 86400 * days[event.key];
+    range.dispatchEvent(new Event("input"));
+    range.dispatchEvent(new Event("change"));
   });
+  range.addEventListener("change", () => { clearTimeout(resting); resting = setTimeout(show, 300); });
+  form.addEventListener("submit", (event) => event.preventDefault());
 };
 slide();
