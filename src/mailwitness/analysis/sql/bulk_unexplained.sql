@@ -1,19 +1,6 @@
 -- question: how many accesses by another than the owner were there, and which had no way open at their time?
 -- columns: accesses, unexplained (a list of texts: event_id|actor|mailbox|asked|at|folder; -1 for nobody known)
-WITH asked AS (
-  SELECT event_id, occurred_at, mailbox_ref, actor_kind,
-         CASE WHEN action = 'logon' THEN '' ELSE coalesce(lower(folder), '') END AS folder,
-         CASE WHEN actor_kind = 'application' THEN coalesce(app_id, actor_sid, actor_name)
-              ELSE coalesce(actor_sid, actor_name) END AS who,
-         CASE WHEN action IN ('send_as', 'send_on_behalf', 'export', 'search') THEN action ELSE 'open' END AS asked
-  FROM events
-  WHERE kind = 'access' AND outcome <> 'failure'
-    AND coalesce(scope, 'mailbox') IN ('mailbox', 'folder', 'database')
-    AND (coalesce(logon_type, '') <> 'owner' OR actor_kind IN ('application', 'service', 'system'))
-    AND occurred_at >= $since  -- when since
-    AND occurred_at < $until   -- when until
-    AND noise IS NULL          -- when quiet
-)
+-- include bulk_accesses
 SELECT count(*) AS accesses,
        array_agg(concat_ws('|', a.event_id, coalesce(p.thing, -1), coalesce(m.thing, -1), a.asked,
                            epoch_us(a.occurred_at), a.folder)) FILTER (WHERE o.actor IS NULL) AS unexplained
