@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +11,14 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from mailwitness.engine.interface import S
+from mailwitness.engine.over_trail import OverTrail
 from mailwitness.engine.query import Query
-from mailwitness.errors import EvidenceError
 from mailwitness.knowledge.noise import noise_sql
-from mailwitness.trail.custody import summarised
-from mailwitness.trail.evidence import EvidenceStore
-from mailwitness.trail.reader import RESTORE, TrailReader
+from mailwitness.trail.reader import TrailReader
 from mailwitness.trail.schema import EVENTS_SCHEMA
 
 
-class Embedded:
+class Embedded(OverTrail):
     """DuckDB in this process, reading only. Close it, or use it as a context manager."""
 
     def __init__(
@@ -35,8 +31,7 @@ class Embedded:
         is the reason of knowledge/noise.yaml, worked out only where a question asks for it. The view `leaves` holds
         what is no event: custody, seals, purges.
         """
-        self._reader = reader
-        self._evidence = EvidenceStore(reader.trail)
+        super().__init__(reader)
         self._connection = duckdb.connect(
             config={"threads": threads, "memory_limit": memory_limit, "autoload_known_extensions": False}
         )
@@ -70,18 +65,6 @@ class Embedded:
         cursor = self._connection.execute(sql, used)
         names = [column[0] for column in cursor.description or []]
         return [{name: in_utc(value) for name, value in zip(names, row, strict=True)} for row in cursor.fetchall()]
-
-    def long_value(self, sha256: str) -> bytes:
-        """Return a value that was too long for its entry. Raises EvidenceError where it is gone or was changed."""
-        with self._evidence.open(sha256) as file:
-            data = file.read()
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise EvidenceError("a value kept beside its entry was changed", where=sha256, remedy=RESTORE)
-        return data
-
-    def custody(self, kind: type[S]) -> S:
-        """Return what all custody leaves come to; only those are read that came since it was last asked for."""
-        return summarised(self._reader, kind)
 
     def scan_filters(self, query: Query, **parameters: Any) -> list[str]:  # noqa: ANN401 - SQL values
         """Return the filters that reach the Parquet scans of the question, for tests."""

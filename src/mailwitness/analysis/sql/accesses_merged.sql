@@ -66,7 +66,7 @@ visits AS (
 ),
 ranked AS (
   SELECT *,
-    list_sort(array_agg(event_id) OVER one) AS witnesses,
+    array_sort(array_agg(event_id) OVER one) AS witnesses,
     row_number() OVER (
       PARTITION BY place_of, actor_name, whose, stay, refused, turn, visit
       ORDER BY CASE strength WHEN 'acted' THEN 4 WHEN 'read' THEN 3 WHEN 'opened' THEN 2 ELSE 1 END DESC,
@@ -76,7 +76,12 @@ ranked AS (
   WINDOW one AS (PARTITION BY place_of, actor_name, whose, stay, refused, turn, visit)
 ),
 merged AS (
-  SELECT * EXCLUDE (whose, place_of, teller, within, begins, stay, refused, turn, apart, visit, place) FROM ranked WHERE place = 1
+  SELECT event_id, log_id, seq, occurred_at, occurred_until_at, time_quality, kind, action, outcome, rights, scope,
+         folder, database, items, actor_sid, actor_name, actor_kind, mailbox_ref, mailbox_ref_form, trustee_sid,
+         trustee_name, client_ip, client_host, client_app, app_id, session_id, logon_id, through_server, strength,
+         logon_type, source, computer, channel, provider, event_code, record_id, evidence_sha256, recovered, noise,
+         witnesses
+  FROM ranked WHERE place = 1
   UNION ALL
   SELECT *, [event_id] AS witnesses FROM told
   WHERE source NOT IN ('exchange_store', 'exchange_cmdlets', 'admin_audit')
@@ -87,7 +92,7 @@ asked AS (
     AND occurred_at >= $since                                   -- when since
     AND occurred_at < $until                                    -- when until
     AND outcome = $outcome                                      -- when outcome
-    AND list_contains(list_transform(rights, lambda r: lower(r)), lower($right))  -- when right
+    AND array_contains(array_transform(rights, lambda r: lower(r)), lower($right))  -- when right
     AND (coalesce(logon_type, '') <> 'owner' OR actor_kind IN ('application', 'service', 'system'))  -- when non_owner
     AND NOT EXISTS (                                            -- when non_owner
       SELECT 1 FROM own_mailboxes AS o                          -- when non_owner

@@ -1,6 +1,6 @@
 -- question: from which clients was the account logged on to the same server shortly before it opened a mailbox?
 -- columns: event_id, client_host, client_ip, logon_event_id, logged_on_at (the last logon from that client)
-SELECT a.event_id, l.client_host, l.client_ip, max_by(l.event_id, l.occurred_at) AS logon_event_id,
+SELECT a.event_id, l.client_host, l.client_ip, max_by(l.event_id, (l.occurred_at, l.event_id)) AS logon_event_id,
        max(l.occurred_at) AS logged_on_at
 FROM clientless AS a
 JOIN events AS l

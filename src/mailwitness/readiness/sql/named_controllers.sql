@@ -3,5 +3,5 @@
 SELECT lower(through_server) AS controller, source, count(*) AS records
 FROM events
 WHERE through_server IS NOT NULL AND NOT recovered AND source NOT IN $services
-GROUP BY ALL
+GROUP BY lower(through_server), source
 ORDER BY controller, source

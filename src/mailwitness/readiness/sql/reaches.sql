@@ -6,13 +6,14 @@ WITH hours AS (
          date_trunc('hour', occurred_at) AS hour, min(occurred_at) AS first_at, max(occurred_at) AS last_at
   FROM events
   WHERE NOT recovered
-  GROUP BY ALL
+  GROUP BY CASE WHEN source IN $organization_sources THEN '' ELSE coalesce(lower(computer), '') END,
+           coalesce(lower(channel), ''), coalesce(lower(provider), ''), source, date_trunc('hour', occurred_at)
 ),
 of_logs AS (
   SELECT computer, channel, CASE WHEN channel = '' THEN source END AS only_source, hour,
          min(first_at) AS first_at, max(last_at) AS last_at
   FROM hours
-  GROUP BY ALL
+  GROUP BY computer, channel, CASE WHEN channel = '' THEN source END, hour
 ),
 paused AS (
   SELECT *, first_at - lag(last_at) OVER (PARTITION BY computer, channel, only_source ORDER BY hour) AS pause
@@ -21,7 +22,7 @@ paused AS (
 logs AS (
   SELECT computer, channel, only_source, min(first_at) AS first_at, max(last_at) AS last_at, max(pause) AS pause
   FROM paused
-  GROUP BY ALL
+  GROUP BY computer, channel, only_source
 )
 SELECT p.computer, p.channel, p.provider, p.source, l.first_at, l.last_at, l.pause
 FROM (SELECT DISTINCT computer, channel, provider, source FROM hours) AS p

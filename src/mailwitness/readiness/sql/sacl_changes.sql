@@ -4,7 +4,8 @@
 SELECT object_dn, min(occurred_at) AS changed_at
 FROM (
   SELECT computer, object_dn, op_correlation_id, occurred_at,
-         regexp_extract(coalesce(before, after), '\)S:(.*)$', 1) AS entries
+         CASE WHEN position(')S:' IN coalesce(before, after)) > 0
+              THEN substr(coalesce(before, after), position(')S:' IN coalesce(before, after)) + 3) ELSE '' END AS entries
   FROM events
   WHERE attribute = 'nTSecurityDescriptor' AND object_dn IS NOT NULL AND op_correlation_id IS NOT NULL
     AND outcome <> 'failure' AND NOT recovered AND coalesce(before, after) IS NOT NULL

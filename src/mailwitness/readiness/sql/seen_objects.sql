@@ -15,5 +15,6 @@ FROM (
     AND (mailbox_ref IN $references OR object_dn IN $references OR object_guid IN $references) -- when references
 ) AS e
 JOIN times_between AS t ON t.log = e.log AND e.occurred_at >= t.since AND e.occurred_at < t.until
-GROUP BY ALL
+GROUP BY e.computer, e.channel, e.provider, e.event_code, e.source, e.object_dn, e.object_guid, e.mailbox_ref,
+         e.mailbox_ref_form, t.number
 ORDER BY seen_at
