@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,12 +11,12 @@ import msgspec
 
 from mailwitness.analysis.acts import ACROSS_HOSTS, assemble
 from mailwitness.analysis.change import Act, Change, Witness
+from mailwitness.analysis.change_rows import change_rows
 from mailwitness.analysis.descriptor_change import describe, is_descriptor, is_mailbox_descriptor
 from mailwitness.analysis.filters import Filters, Wanted, wanted_of
 from mailwitness.analysis.restated_policy import restated_policies
 from mailwitness.analysis.roles import BARE_CHANGE, DIRECTORY_VALUE, OBJECT_ACCESS, role_of
 from mailwitness.engine.interface import Engine
-from mailwitness.engine.query import load_query
 from mailwitness.knowledge.experimental import is_experimental
 from mailwitness.knowledge.noise import noise_of
 
@@ -36,19 +38,17 @@ def changes(
     only; an audit policy that is as it was). Records up to `across_hosts` around the window are read, so that an act
     at its edge keeps its witnesses.
     """
-    rows = engine.rows(
-        load_query("mailwitness.analysis.sql", "change_events"),
-        since=_away(filters.since, -across_hosts),
-        until=_away(filters.until, across_hosts),
-    )
+    rows = change_rows(engine, _away(filters.since, -across_hosts), _away(filters.until, across_hosts))
     wanted = wanted_of(engine, filters)
     seen = Seen.in_rows(rows)
     restated = restated_policies(engine, filters)
     shown: list[Change] = []
     hidden: dict[str, int] = {}
-    acts = assemble(rows, describe, across_hosts)
+    acts = deque(assemble(rows, describe, across_hosts))
     named = _named_by_guid(acts)
-    for act in acts:
+    del rows
+    while acts:  # what was told is let go: the rows of a large trail and its changes together are twice as much
+        act = acts.popleft()
         change = change_of(act, seen)
         if change.mailbox_ref_form in (None, "guid") and change.object_guid in named:
             change.mailbox_ref, change.mailbox_ref_form = named[change.object_guid]
@@ -71,7 +71,7 @@ def _away(at: datetime | None, span: timedelta) -> datetime | None:
         return None
 
 
-def _named_by_guid(acts: list[Act]) -> dict[str | None, tuple[str, str]]:
+def _named_by_guid(acts: Iterable[Act]) -> dict[str | None, tuple[str, str]]:
     """Return what the trail itself calls the objects it elsewhere names by GUID alone."""
     named: dict[str | None, tuple[str, str]] = {}
     for act in acts:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from mailwitness.analysis.acts import assemble
 from mailwitness.analysis.change import Act
+from mailwitness.analysis.change_rows import change_rows
 from mailwitness.analysis.changes import Seen, change_of
 from mailwitness.analysis.default_rights import default_entries
 from mailwitness.analysis.descriptor_change import describe
@@ -28,7 +29,7 @@ from mailwitness.engine.query import load_query
 
 def rights_over_time(engine: Engine, observations: Observations | None = None) -> Standing:
     """Return everything that stood at any time, by the events of `engine` and what the directory said of itself."""
-    rows = engine.rows(load_query("mailwitness.analysis.sql", "change_events"))
+    rows = change_rows(engine)
     acts = assemble(rows, describe)
     identities = Identities(_sightings(engine, acts, observations))
     gathering = Gathering(identities)
