@@ -77,6 +77,18 @@ async def reader_of(request: Request) -> Reader | Response:
     return await readers.of(request)
 
 
+def record_read_now(request: Request, reader: Reader, subject: str) -> None:
+    """Do what `record_read` does, from a thread."""
+    recorder: Recorder | None = request.app.state.recorder
+    if recorder is None:
+        return
+    try:
+        recorder.act(read_act(reader, subject))
+    except (NotAcknowledged, NotTaken) as cause:
+        what = "Nothing was done, because it could not be recorded."
+        raise Refused(503, what, f"{cause.what}. Try again.") from cause
+
+
 async def record_read(request: Request, reader: Reader, subject: str) -> None:
     """Have it recorded that `subject` is read, before it is shown. Raises Refused where that is not acknowledged."""
     recorder: Recorder | None = request.app.state.recorder

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from mailwitness.faces.views.picture import AsOf, Picture, as_of
 from mailwitness.faces.web.reader import Reader, Role
 
-Scope = Literal["read", "decide", "verify", "upload"]
+Scope = Literal["read", "decide", "verify", "upload", "administer"]
 """What a token may be used for, beside what its role allows."""
-Method = Literal["GET", "POST"]
+Method = Literal["GET", "POST", "DELETE"]
 VERSION = "/api/v1"
 
 

@@ -7,6 +7,10 @@ from mailwitness.faces.views.findings import FindingView
 from mailwitness.faces.web.api import answers, asking, deciding, watching
 from mailwitness.faces.web.api import parameters as taken
 from mailwitness.faces.web.api.operation import Operation
+from mailwitness.faces.web.api.people import PEOPLE
+from mailwitness.faces.web.api.recertification import RECERTIFICATIONS
+from mailwitness.faces.web.api.reports import REPORTS
+from mailwitness.faces.web.api.views import VIEWS
 from mailwitness.faces.web.exports import EXPORTS
 from mailwitness.faces.web.reader import Role
 
@@ -281,4 +285,8 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(404,),
         tag="custody",
     ),
+    *REPORTS,
+    *RECERTIFICATIONS,
+    *VIEWS,
+    *PEOPLE,
 )

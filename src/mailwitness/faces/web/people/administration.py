@@ -18,7 +18,7 @@ from mailwitness.faces.web.reader import Reader
 from mailwitness.state import people as kept
 from mailwitness.state import people_sessions
 
-SCOPES = ("read", "decide", "verify", "upload")
+SCOPES = ("read", "decide", "verify", "upload", "administer")
 _DAYS = 366
 
 
