@@ -84,8 +84,10 @@ def _run_console(config: ServiceConfig, stop: Event, log: FilteringBoundLogger) 
         raise UsageError(f"console: {cause}", where=str(config.path)) from cause
     trail = config.service.trail
     with WriterClient(acts_socket(trail)) as writer, WriterClient(uploads_socket(trail)) as uploads:
-        readers = web.readers_of(trail, settings)
-        app = web.application(trail, writer=writer, uploads=uploads, config=settings, readers=readers, alerts=config.alerts)
+        readers = web.readers_of(trail, settings, config.console.oidc)
+        app = web.application(
+            trail, writer=writer, uploads=uploads, config=settings, readers=readers, alerts=config.alerts
+        )
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

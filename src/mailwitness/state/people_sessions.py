@@ -124,21 +124,23 @@ def end_session_numbered(connection: sqlite3.Connection, session_id: int, accoun
         return done.rowcount == 1
 
 
-def begin_attempt(connection: sqlite3.Connection, name: str, address: str, now: datetime) -> int | None:
+def begin_attempt(
+    connection: sqlite3.Connection, name: str, address: str, now: datetime, *, per_name: int = PER_NAME
+) -> int | None:
     """Count a sign-in as failed before it is looked at; return its number, None where there were too many.
 
     So many attempts at once cannot pass the limit together. Names that nobody has count as well: the answer does not
-    tell which there are.
+    tell which there are. With `per_name` 0 only those of the address are limited.
     """
     since = stored(now - WINDOW)
     with transaction(connection):
         connection.execute("DELETE FROM people_failures WHERE at < ?", (since,))
-        for column, value, most in (("name", name, PER_NAME), ("address", address, PER_ADDRESS)):
+        for column, value, most in (("name", name, per_name), ("address", address, PER_ADDRESS)):
             count = connection.execute(
                 f"SELECT count(*) FROM people_failures WHERE {column} = ?",  # noqa: S608 - columns of ours
                 (value,),
             ).fetchone()[0]
-            if count >= most:
+            if most and count >= most:
                 return None
         done = connection.execute(
             "INSERT INTO people_failures (name, address, at) VALUES (?, ?, ?)", (name, address, stored(now))
@@ -150,6 +152,12 @@ def attempt_succeeded(connection: sqlite3.Connection, attempt: int, name: str) -
     """Take back what `begin_attempt` counted, and the failures of that name."""
     with transaction(connection):
         connection.execute("DELETE FROM people_failures WHERE failure_id = ? OR name = ?", (attempt, name))
+
+
+def take_back(connection: sqlite3.Connection, attempt: int) -> None:
+    """Take back what `begin_attempt` counted, and nothing else."""
+    with transaction(connection):
+        connection.execute("DELETE FROM people_failures WHERE failure_id = ?", (attempt,))
 
 
 def failures(connection: sqlite3.Connection, now: datetime) -> list[tuple[str, str, int]]:

@@ -45,7 +45,14 @@ PAGES = {
     "/me": ("/me",),
     "/people": ("/people",),
 }
-NO_PAGES = {"/static/{name}", "/reports/{number:int}.{form}", "/integrity/progress", "/search.{form}"}
+NO_PAGES = {
+    "/static/{name}",
+    "/reports/{number:int}.{form}",
+    "/integrity/progress",
+    "/search.{form}",
+    "/login/elsewhere",
+    "/login/return",
+}
 OTHER_STATUS = {
     "/reports/1/verify": 404,
     "/recertification/1": 404,

@@ -38,10 +38,13 @@ from mailwitness.faces.web.pages.mailbox import access, mailbox
 from mailwitness.faces.web.pages.recertification import recertification_routes
 from mailwitness.faces.web.pages.reports import report_routes
 from mailwitness.faces.web.people.accounts import People, SecondFactor
+from mailwitness.faces.web.people.provider import Provider
 from mailwitness.faces.web.people.roles import FIRST, enforced, may
 from mailwitness.faces.web.people.routes import people_routes
+from mailwitness.faces.web.people.sign_in_elsewhere import Elsewhere
 from mailwitness.faces.web.reader import LocalReader, Readers, Recorder, Uploads
 from mailwitness.faces.web.rendering import environment
+from mailwitness.service.oidc_settings import OidcSettings
 from mailwitness.trail.layout import Trail
 
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "mark.svg": "image/svg+xml"}
@@ -130,12 +133,18 @@ def application(
     return app
 
 
-def readers_of(trail: Path, config: ConsoleSettings) -> Readers:
-    """Return who is behind requests, as the settings say. Raises MailwitnessError where accounts cannot be opened."""
+def readers_of(trail: Path, config: ConsoleSettings, oidc: OidcSettings | None = None) -> Readers:
+    """Return who is behind requests, as the settings say; with `oidc` people sign in at a provider, too.
+
+    Raises MailwitnessError where accounts cannot be opened.
+    """
     if config.people == "local":
         return LocalReader()
     is_behind_tls = (config.url or "").startswith("https:")
-    return People(trail, second_factor=config.second_factor, is_behind_tls=is_behind_tls)
+    people = People(trail, second_factor=config.second_factor, is_behind_tls=is_behind_tls)
+    if oidc is not None:
+        people.elsewhere = Elsewhere(Provider(oidc, people.now), url=config.url)
+    return people
 
 
 def open_index(trail: Path) -> EventIndex:

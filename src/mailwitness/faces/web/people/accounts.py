@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import quote
 
 import anyio
@@ -26,6 +26,9 @@ from mailwitness.faces.web.reader import Reader
 from mailwitness.state import people as kept
 from mailwitness.state import people_sessions
 from mailwitness.state.people_tables import open_people
+
+if TYPE_CHECKING:
+    from mailwitness.faces.web.people.sign_in_elsewhere import Elsewhere
 
 Made = TypeVar("Made")
 Clock = Callable[[], datetime]
@@ -60,6 +63,8 @@ class People:
         self.second_factor = second_factor
         self.is_behind_tls = is_behind_tls
         self.now = clock
+        self.elsewhere: Elsewhere | None = None
+        """The provider at which people can sign in, too."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -99,7 +104,15 @@ class People:
         token = self.cookie_of(request)
         if token is None:
             return None
-        return await self.use(lambda c: people_sessions.session_of(c, token, self.now()))
+        found = await self.use(lambda c: people_sessions.session_of(c, token, self.now()))
+        return found if found is not None and self.lets_in(found[1].issuer) else None
+
+    def lets_in(self, issuer: str | None) -> bool:
+        """Return whether those who sign in at `issuer` (None: with a password here) are let in by the settings."""
+        if self.elsewhere is None:
+            return issuer is None
+        settings = self.elsewhere.provider.settings
+        return settings.local_accounts if issuer is None else issuer == settings.issuer
 
     def first_thing(self, account: kept.Account) -> str:
         """Return what somebody has to do before he may do anything else; empty where he may."""

@@ -65,6 +65,8 @@ TABLE: dict[str, frozenset[Asker]] = {
     "static": EVERYBODY,
     "login": EVERYBODY,
     "login_try": EVERYBODY,
+    "login_elsewhere": EVERYBODY,
+    "login_return": EVERYBODY,
     "logout": PERSONS,
     "me": PERSONS,
     "me_password": PERSONS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from mailwitness.faces.web.people import administration, me, sign_in
+from mailwitness.faces.web.people import administration, me, sign_in, sign_in_elsewhere
 
 
 def people_routes() -> list[Route]:
@@ -12,6 +12,8 @@ def people_routes() -> list[Route]:
     return [
         Route("/login", sign_in.login, name="login"),
         Route("/login", sign_in.login_try, methods=["POST"], name="login_try"),
+        Route("/login/elsewhere", sign_in_elsewhere.login_elsewhere, name="login_elsewhere"),
+        Route("/login/return", sign_in_elsewhere.login_return, name="login_return"),
         Route("/logout", sign_in.logout, methods=["POST"], name="logout"),
         Route("/me", me.me, name="me"),
         Route("/me/password", me.me_password, methods=["POST"], name="me_password"),
