@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -41,15 +42,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def may_come_from(self, address: str) -> bool:
         """Return whether a sender at this address may use the token."""
-        if not self.networks:
-            return True
-        try:
-            peer = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
-            peer = peer.ipv4_mapped
-        return any(peer in ipaddress.ip_network(network) for network in self.networks)
+        return is_from(address, self.networks)
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,13 +69,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        host, _port = address_of(self.listen)
-        if (self.certificate is None) is not (self.certificate_key is None):
-            raise ValueError("certificate and certificate_key belong together")
-        if self.client_ca is not None and self.certificate is None:
-            raise ValueError("client_ca needs certificate and certificate_key")
-        if self.certificate is None and not self.plain_text and not is_loopback(host):
-            raise ValueError("senders elsewhere need TLS: name certificate and certificate_key, or set plain_text")
+        check_protection(self)
         if not self.tokens:
             raise ValueError("nobody could deliver: name a token (`mailwitness intake-token NAME` makes one)")
         if len({token.name for token in self.tokens}) < len(self.tokens):
@@ -152,3 +139,51 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+class Listening(Protocol):
+    """What the settings of every intake say of where it listens, and of what protects it there."""
+
+    @property
+    def listen(self) -> str:
+        """HOST:PORT."""
+
+    @property
+    def certificate(self) -> Path | None:
+        """The certificate it shows."""
+
+    @property
+    def certificate_key(self) -> Path | None:
+        """The key of it."""
+
+    @property
+    def client_ca(self) -> Path | None:
+        """The authority whose certificates senders have to show."""
+
+    @property
+    def plain_text(self) -> bool:
+        """Whether others are served without TLS."""
+
+
+def check_protection(intake: Listening) -> None:
+    """Raise ValueError where an intake would listen at no address, or to others without protection."""
+    host, _port = address_of(intake.listen)
+    if (intake.certificate is None) is not (intake.certificate_key is None):
+        raise ValueError("certificate and certificate_key belong together")
+    if intake.client_ca is not None and intake.certificate is None:
+        raise ValueError("client_ca needs certificate and certificate_key")
+    if intake.certificate is None and not intake.plain_text and not is_loopback(host):
+        raise ValueError("senders elsewhere need TLS: name certificate and certificate_key, or set plain_text")
+
+
+def is_from(address: str, networks: Sequence[str]) -> bool:
+    """Return whether a peer's address is in one of the networks, or no network is named."""
+    if not networks:
+        return True
+    try:
+        peer = ipaddress.ip_address(address.partition("%")[0])  # without the zone of a link-local address
+    except ValueError:
+        return False
+    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
+        peer = peer.ipv4_mapped
+    return any(peer in ipaddress.ip_network(network) for network in networks)

@@ -11,12 +11,13 @@ from pathlib import Path
 import httpx
 
 from mailwitness.collect.heartbeats import Heartbeats
-from mailwitness.collect.m365_activity import ActivityFeed, Tally
+from mailwitness.collect.m365_activity import ActivityFeed
 from mailwitness.collect.m365_graph import GraphQueries
 from mailwitness.collect.m365_service import Service, StoppedError, client
 from mailwitness.collect.m365_settings import Settings, credential_of
 from mailwitness.collect.m365_sign_in import SignIn, SignInError
 from mailwitness.collect.m365_state import M365State
+from mailwitness.collect.m365_way import Tally
 from mailwitness.collect.writer_client import WriterClient
 from mailwitness.knowledge.m365_clouds import m365
 from mailwitness.state.database import open_state

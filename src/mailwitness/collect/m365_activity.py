@@ -11,16 +11,16 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 import msgspec
 
-from mailwitness.collect.interface import Batch, Notice, Receipt
+from mailwitness.collect.interface import Receipt
 from mailwitness.collect.m365_service import Answer, RefusedError, Service, StoppedError, UnavailableError
 from mailwitness.collect.m365_settings import Settings
 from mailwitness.collect.m365_state import Feed, M365State
+from mailwitness.collect.m365_way import Tally, Way
 from mailwitness.collect.writer_client import WriterClient
 from mailwitness.formats.instants import parse_iso
 from mailwitness.knowledge.m365_clouds import m365
@@ -44,49 +44,14 @@ class Blob(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
-class Tally(msgspec.Struct):
-    """What came of one look."""
-
-    blobs: int = 0
-    records: int = 0
-    recorded: int = 0
-    duplicates: int = 0
-    problems: int = 0
-    lost: int = 0
-    failed: int = 0
-    last_error: str | None = None
-    data_at: datetime | None = None
-
-    def take(self, receipt: Receipt) -> None:
-        """Add what became of one blob or page."""
-        self.blobs += 1
-        self.records += receipt.seen
-        self.recorded += receipt.recorded
-        self.duplicates += receipt.duplicates
-        self.problems += receipt.problems
-        self.data_at = datetime.now(UTC)
-
-    def counts(self) -> dict[str, int]:
-        """Return the counts of the look, for a heartbeat."""
-        return {
-            field.name: count
-            for field in msgspec.structs.fields(Tally)
-            if isinstance(count := getattr(self, field.name), int) and count
-        }
-
-
-class ActivityFeed:
+class ActivityFeed(Way):
     """The feed of one tenant. `look` once in a while takes in what is new."""
 
     def __init__(
         self, settings: Settings, service: Service, writer: WriterClient, state: M365State, stop: threading.Event
     ) -> None:
         """Nothing is asked for yet."""
-        self._settings = settings
-        self._service = service
-        self._writer = writer
-        self._state = state
-        self._stop = stop
+        super().__init__(settings, service, writer, state, stop)
         self._api = m365().activity
         self._root = f"{service.root}{self._api.path.format(tenant=settings.tenant)}"
         self._subscriptions_at: datetime | None = None
@@ -152,10 +117,10 @@ class ActivityFeed:
         if feed.subscribed_at is None:
             hours = self._api.first_content_hours
             found = "subscribed already" if was_enabled else f"subscribed now; first content within {hours} hours"
-            self._notice("began", content, found=found)
+            self._say("began", content, found=found)
             return
         since = feed.listed_until or feed.subscribed_at
-        self._notice(
+        self._say(
             "lost",
             content,
             found="the subscription was stopped; content of the time until it was started again cannot be had",
@@ -196,7 +161,7 @@ class ActivityFeed:
             return feed
         tally.lost += 1
         found = f"content older than {self._api.days_back} days cannot be had; nobody listed it in time"
-        self._notice("lost", content, found=found, since_at=until, until_at=earliest)
+        self._say("lost", content, found=found, since_at=until, until_at=earliest)
         self._ask_graph(until, earliest)
         feed = msgspec.structs.replace(feed, listed_until=earliest)
         self._state.keep_feed(content, feed)
@@ -250,7 +215,9 @@ class ActivityFeed:
             return error
         if not isinstance(answer.value, list):
             return UnavailableError("a blob that is no list of records", where=blob.content_id[:200])
-        receipt = self._writer.submit_patiently(self._batch(content, blob, answer.body), self._stop)
+        receipt = self._writer.submit_patiently(
+            self._batch(f"{content}/{_NAME.sub('_', blob.content_id)[-150:]}", answer.body), self._stop
+        )
         if receipt is None:
             raise StoppedError
         return receipt
@@ -277,7 +244,7 @@ class ActivityFeed:
             tally.failed += 1
             return False
         tally.lost += 1
-        self._notice(
+        self._say(
             "lost",
             content,
             found=f"a blob expired before it was fetched ({error.code}): {blob.content_id[:200]}",
@@ -287,39 +254,6 @@ class ActivityFeed:
         self._ask_graph(blob.created_at, blob.created_at)
         self._state.keep_blob(blob.content_id, blob.expires_at)
         return True
-
-    def _batch(self, content: str, blob: Blob, body: bytes) -> Batch:
-        settings = self._settings
-        return Batch(
-            name=f"{settings.name}/{content}/{_NAME.sub('_', blob.content_id)[-150:]}.json",
-            data=body,
-            collector=settings.name,
-            received_at=datetime.now(UTC),
-            format="json",
-            observed_origin=self._service.root.removeprefix("https://"),
-            delivered_by=f"application {settings.client} of tenant {settings.tenant}",
-        )
-
-    def _notice(
-        self,
-        what: Literal["began", "lost"],
-        content: str,
-        *,
-        found: str,
-        since_at: datetime | None = None,
-        until_at: datetime | None = None,
-    ) -> None:
-        notice = Notice(
-            collector=self._settings.name,
-            what=what,
-            at=datetime.now(UTC),
-            where=f"{self._settings.tenant} {content}",
-            found=found,
-            since_at=since_at,
-            until_at=until_at,
-        )
-        if self._writer.notice_patiently(notice, self._stop) is None:
-            raise StoppedError
 
     def _explained(self, error: RefusedError | UnavailableError) -> str:
         meaning = self._api.meaning(error.code) if isinstance(error, RefusedError) else None

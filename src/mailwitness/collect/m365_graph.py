@@ -7,14 +7,13 @@ records than a query gives is halved.
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from mailwitness.collect.interface import Batch, Notice
-from mailwitness.collect.m365_activity import Tally
 from mailwitness.collect.m365_service import RefusedError, Service, StoppedError, UnavailableError
 from mailwitness.collect.m365_settings import Settings
 from mailwitness.collect.m365_state import M365State, Range
+from mailwitness.collect.m365_way import Tally, Way
 from mailwitness.collect.writer_client import WriterClient
 from mailwitness.event import instant
 from mailwitness.knowledge.m365_clouds import m365
@@ -31,18 +30,14 @@ _NOT_FOUND = 404
 _PAGES_A_LOOK = 200
 
 
-class GraphQueries:
+class GraphQueries(Way):
     """The audit log queries of one tenant. `look` once in a while moves the one under way on."""
 
     def __init__(
         self, settings: Settings, service: Service, writer: WriterClient, state: M365State, stop: threading.Event
     ) -> None:
         """Nothing is asked for yet."""
-        self._settings = settings
-        self._service = service
-        self._writer = writer
-        self._state = state
-        self._stop = stop
+        super().__init__(settings, service, writer, state, stop)
         self._api = m365().graph
         self._url = f"{service.root}{self._api.path}"
 
@@ -145,16 +140,7 @@ class GraphQueries:
             self._state.asked(stretch.number, stretch.query_id, self._service.now(), url)
 
     def _take(self, stretch: Range, body: bytes, tally: Tally) -> None:
-        settings = self._settings
-        batch = Batch(
-            name=f"{settings.name}/graph/{instant(stretch.since_at)[:16].replace(':', '')}.json",
-            data=body,
-            collector=settings.name,
-            received_at=datetime.now(UTC),
-            format="json",
-            observed_origin=self._service.root.removeprefix("https://"),
-            delivered_by=f"application {settings.client} of tenant {settings.tenant}",
-        )
+        batch = self._batch(f"graph/{instant(stretch.since_at)[:16].replace(':', '')}", body)
         receipt = self._writer.submit_patiently(batch, self._stop)
         if receipt is None:
             raise StoppedError
@@ -162,17 +148,8 @@ class GraphQueries:
 
     def _lost(self, stretch: Range, found: str, tally: Tally) -> None:
         tally.lost += 1
-        notice = Notice(
-            collector=self._settings.name,
-            what="lost",
-            at=datetime.now(UTC),
-            where=f"{self._settings.tenant} audit log over Graph {stretch.service}".rstrip(),
-            found=found,
-            since_at=stretch.since_at,
-            until_at=stretch.until_at,
-        )
-        if self._writer.notice_patiently(notice, self._stop) is None:
-            raise StoppedError
+        where = f"audit log over Graph {stretch.service}"
+        self._say("lost", where, found=found, since_at=stretch.since_at, until_at=stretch.until_at)
 
 
 def _iso(at: datetime) -> str:

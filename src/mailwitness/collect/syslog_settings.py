@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from mailwitness.collect.http_settings import address_of, is_loopback
+from mailwitness.collect.http_settings import check_protection, is_from
 from mailwitness.collect.interface import BATCH_BYTES
 from mailwitness.errors import UsageError
 from mailwitness.formats.syslog_frames import MESSAGE_BYTES
@@ -40,13 +40,7 @@ class SyslogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        host, _port = address_of(self.listen)
-        if (self.certificate is None) is not (self.certificate_key is None):
-            raise ValueError("certificate and certificate_key belong together")
-        if self.client_ca is not None and self.certificate is None:
-            raise ValueError("client_ca needs certificate and certificate_key")
-        if self.certificate is None and not self.plain_text and not is_loopback(host):
-            raise ValueError("senders elsewhere need TLS: name certificate and certificate_key, or set plain_text")
+        check_protection(self)
         for network in self.senders:
             ipaddress.ip_network(network)
         if not 1 <= self.connections <= 10_000:  # noqa: PLR2004 - each is a socket
@@ -60,15 +54,7 @@ class SyslogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def may_connect(self, address: str) -> bool:
         """Return whether a sender at this address is let in."""
-        if not self.senders:
-            return True
-        try:
-            peer = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
-            peer = peer.ipv4_mapped
-        return any(peer in ipaddress.ip_network(network) for network in self.senders)
+        return is_from(address, self.senders)
 
     def tls(self) -> ssl.SSLContext | None:
         """Return what a connection is protected with, None for plain TCP. Raises UsageError for unusable files."""
