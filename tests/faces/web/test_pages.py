@@ -52,6 +52,8 @@ NO_PAGES = {
     "/search.{form}",
     "/login/elsewhere",
     "/login/return",
+    "/login/elsewhere",
+    "/login/return",
 }
 OTHER_STATUS = {
     "/reports/1/verify": 404,
