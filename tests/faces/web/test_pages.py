@@ -52,8 +52,6 @@ NO_PAGES = {
     "/search.{form}",
     "/login/elsewhere",
     "/login/return",
-    "/login/elsewhere",
-    "/login/return",
 }
 OTHER_STATUS = {
     "/reports/1/verify": 404,
