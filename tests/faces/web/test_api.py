@@ -9,7 +9,7 @@ from typing import get_args
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
 from starlette.responses import Response
@@ -227,6 +227,10 @@ def operations(address):
     return {each.ok().definition.raw["operationId"]: each.ok() for each in schema.get_all_operations()}
 
 
+_UNSENT = (None, [], {})
+"""Values of a query that leave nothing behind in an address."""
+
+
 @pytest.mark.parametrize("count", [4, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("name", [each.name for each in OPERATIONS])
@@ -239,6 +243,8 @@ def test_whatever_is_asked_is_answered_as_described(operations, name, mode, coun
     @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=wanted)
     def ask(case):
+        # what is wrong with such a query does not survive being written into an address: what is sent is right
+        assume(mode is GenerationMode.POSITIVE or not any(each in _UNSENT for each in (case.query or {}).values()))
         case.call_and_validate(headers=as_role("auditor"))
 
     ask()
