@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from tests.analysis.engine_of_rows import EngineOfRows
-from tests.analysis.histories import ACCOUNTS, DNS, GROUPS, HOUR, OWNERS, History, dn, evidence_of, histories, sid
+from tests.analysis.histories import (
+    ACCOUNTS,
+    DNS,
+    GROUPS,
+    HOUR,
+    LISTS,
+    OWNERS,
+    History,
+    Rule,
+    Step,
+    dn,
+    evidence_of,
+    histories,
+    sid,
+)
 from tests.analysis.reach_oracle import can, state_at, ways
 
 from mailwitness.analysis.explain import explain
@@ -100,3 +114,19 @@ def assert_explained(history: History, standing) -> None:
 @given(histories())
 def test_random_histories(history):
     agree(history)
+
+
+def test_a_name_that_another_got_later_meant_the_first_one_until_then():
+    """An access under a name is its holder's of that time, whoever is called so now."""
+    rules = {name: set() for name in LISTS}
+    rules["staff"] = {Rule("acc2", allows=True, what="send")}
+    steps = [
+        Step("rename", "acc2", "blue"),
+        Step("access", "acc2", "own0", by_cmdlet=True),
+        Step("rename", "acc2", "red"),
+        Step("rename", "acc1", "blue"),
+        Step("access", "acc1", "own0", by_cmdlet=True),
+        Step("rename", "acc1", "free"),
+        Step("rename", "own0", "blue"),
+    ]
+    agree(History(rules=rules, steps=steps, snapshots=frozenset({0})))

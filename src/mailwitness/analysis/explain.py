@@ -116,7 +116,7 @@ class Explainer:
             asked = form or form_of(reference)
             asked = "typed" if asked == "display_name" else asked
             always = self.identities.resolve(reference, asked)
-            self._lasting[key] = always if len(always.things) <= 1 else None
+            self._lasting[key] = always if len(self.identities.ever(reference, asked)) <= 1 else None
         known = self._lasting[key]
         return known if known is not None else self.identities.resolve(reference, form, at)
 

@@ -137,10 +137,11 @@ class _Bulk:
         identities = self.standing.identities
         form = "typed" if form == "display_name" else form
         always = identities.resolve(reference, form)
-        if always.one is not None and always.how != "former_name":
+        meant = identities.ever(reference, form)
+        if len(meant) == 1 and always.one is not None and always.how != "former_name":
             yield always.one, BEGINNING, STILL
             return
-        spans = [span for n in always.things for held in identities.thing(n).spans.values() for span in held]
+        spans = [span for n in meant for held in identities.thing(n).spans.values() for span in held]
         moments = sorted(
             {at for span in spans for at in (*span.ends(), span.first, span.last + 1)} - {BEGINNING, STILL}
         )

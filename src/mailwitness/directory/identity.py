@@ -155,19 +155,26 @@ class Identities:
 
         Where the form says `smtp` it may as well be a UPN, and the other way round: records write either.
         """
-        form = form or form_of(reference)
         moment = micros(at) if isinstance(at, datetime) else at
+        found, is_short = self._candidates(reference, form or form_of(reference), moment)
+        best = _best(found) if found else NOBODY
+        return Resolution(best.things, "short_name") if is_short and best.things else best
+
+    def ever(self, reference: str, form: NameForm | None = None) -> tuple[int, ...]:
+        """Return everything that `reference` meant at any time: one thing alone needs no time to be told by it."""
+        return tuple(self._candidates(reference, form or form_of(reference), None)[0])
+
+    def _candidates(self, reference: str, form: NameForm, moment: int | None) -> tuple[dict[int, int], bool]:
+        """Return what a reference can mean, with how well each fits, and whether by the leading part of a name."""
         found: dict[int, int] = {}
         for other in _forms_like(form):
             self._gather(found, self._by_name.get((other, folded(other, reference)), ()), other, reference, moment)
         bare = reference.strip().casefold()
         if not found and form in ("display_name", "account", "alias", "typed"):
             self._gather_bare(found, bare.rsplit("\\", 1)[-1] if form == "account" else bare, moment)
-        if found:
-            return _best(found)
-        if form in _FOR_EVER:
-            return NOBODY
-        return self._by_leading_name(called(reference).casefold(), moment)
+        if found or form in _FOR_EVER:
+            return found, False
+        return self._by_leading_name(called(reference).casefold(), moment), True
 
     def meant(self, reference: str, form: NameForm | None = None, at: datetime | int | None = None) -> Resolution:
         """Return what `reference` can mean; where nothing is known of it, a thing of that one name, made now."""
@@ -227,7 +234,7 @@ class Identities:
             ]
             found[number] = max(fits, default=0)
 
-    def _by_leading_name(self, short: str, at: int | None) -> Resolution:
+    def _by_leading_name(self, short: str, at: int | None) -> dict[int, int]:
         found: dict[int, int] = {}
         for number in self._by_short.get(short, ()):
             found[number] = max(
@@ -236,8 +243,7 @@ class Identities:
                 for span in spans
                 if called(span.value).casefold() == short
             )
-        best = _best(found) if found else NOBODY
-        return Resolution(best.things, "short_name") if best.things else NOBODY
+        return found
 
     def _owner(self, sighting: Sighting) -> Thing:
         """Return the thing that a sighting without GUID and SID is of: an old one by its best name, or a new one."""
