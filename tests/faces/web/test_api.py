@@ -78,6 +78,7 @@ def get(api, path, **query):
 ADDRESSES = {
     "overview": ("/overview", {}),
     "mailboxes": ("/mailboxes", {"q": "brandt"}),
+    "unmaskings": ("/unmaskings", {}),
     "mailbox": ("/mailbox", {"name": "FABRIK\\hbrandt"}),
     "accounts": ("/accounts", {}),
     "groups": ("/groups", {}),
@@ -209,7 +210,8 @@ def test_answers_are_as_described(api, described, name):
 @pytest.mark.parametrize("name", [each.name for each in OPERATIONS])
 def test_who_may_do_what_is_as_declared(api, name, role):
     operation = next(each for each in OPERATIONS if each.name == name)
-    path, query = ADDRESSES.get(name, (operation.path.format(form="csv", case="x", number=1, name="nobody"), {}))
+    made = operation.path.format(form="csv", case="x", number=1, name="nobody", event="x", generation="x", leaf=1)
+    path, query = ADDRESSES.get(name, (made, {}))
     answer = api.request(operation.method, path, params=query, headers=as_role(role))
     if role == "nobody":
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="mailwitness"')

@@ -30,7 +30,7 @@ from mailwitness.faces.web.api.serving import PREFIX, api_routes, failed
 from mailwitness.faces.web.guard import LOCAL, Guard
 from mailwitness.faces.web.limits import BodyLimit
 from mailwitness.faces.web.page import Refused, Shown, page, reader_of, render
-from mailwitness.faces.web.pages import coverage, findings, integrity, search, sources, upload
+from mailwitness.faces.web.pages import coverage, findings, integrity, search, sources, unmask, upload
 from mailwitness.faces.web.pages.account import account
 from mailwitness.faces.web.pages.change import change, event
 from mailwitness.faces.web.pages.home import home
@@ -42,8 +42,9 @@ from mailwitness.faces.web.people.provider import Provider
 from mailwitness.faces.web.people.roles import FIRST, enforced, may
 from mailwitness.faces.web.people.routes import people_routes
 from mailwitness.faces.web.people.sign_in_elsewhere import Elsewhere
-from mailwitness.faces.web.reader import LocalReader, Readers, Recorder, Uploads
+from mailwitness.faces.web.reader import LocalReader, Readers, Recorder, Role, Uploads
 from mailwitness.faces.web.rendering import environment
+from mailwitness.faces.web.veiled import Pseudonyms, enclosed
 from mailwitness.service.oidc_settings import OidcSettings
 from mailwitness.trail.layout import Trail
 
@@ -61,7 +62,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     `anchors` the folder where checkpoints are kept elsewhere (`mailwitness anchor`), `verifier_key` the text of a key
     kept elsewhere: with both a verification can say that the trail is anchored. `people` says whether everybody signs
     in (`accounts`) or whoever reaches the console is one auditor (`local`, on loopback alone); `second_factor` whether
-    accounts must have one; `url` how people reach it, behind a proxy for example.
+    accounts must have one; `url` how people reach it, behind a proxy for example. `pseudonyms` says whether names are
+    hidden until somebody gives a reason to see one, `pseudonyms_for` from which roles.
     """
 
     bind: str = "127.0.0.1"
@@ -72,6 +74,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     people: Literal["accounts", "local"] = "accounts"
     second_factor: SecondFactor = "required"
     url: str | None = None
+    pseudonyms: bool = False
+    pseudonyms_for: tuple[Role, ...] = ("auditor", "witness", "collector")
 
     def __post_init__(self) -> None:
         """Refuse a console that others reach and that asks nobody who he is."""
@@ -114,7 +118,7 @@ def application(
             await anyio.to_thread.run_sync(app.state.pictures.close)
 
     app = Starlette(
-        routes=enforced(routes()),
+        routes=enforced(enclosed(routes())),
         middleware=[Middleware(Guard, hosts=config.hosts), Middleware(BodyLimit)],
         exception_handlers={404: _not_found, 405: _not_found, MailwitnessError: _failed, Refused: _refused},
         lifespan=lifespan,
@@ -128,6 +132,7 @@ def application(
     app.state.recorder = writer
     app.state.uploads = uploads
     app.state.readers = readers or LocalReader()
+    app.state.pseudonyms = Pseudonyms(trail, config.pseudonyms_for) if config.pseudonyms else None
     app.state.templates = environment()
     app.state.templates.globals |= {"may": may, "FIRST": FIRST}
     return app
@@ -180,6 +185,8 @@ def routes() -> list[Route]:
         Route("/search", page(search.search), name="search"),
         Route("/search.{form}", search.export, name="export"),
         Route("/views", search.views, methods=["GET", "POST"], name="views"),
+        Route("/unmask", unmask.unmask, name="unmask"),
+        Route("/unmask", unmask.unmask_do, methods=["POST"], name="unmask_do"),
         Route("/import", page(upload.form), name="import"),
         Route("/import", upload.upload, methods=["POST"], name="upload"),
         Route("/theme", theme, methods=["POST"], name="theme"),

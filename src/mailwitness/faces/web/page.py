@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from mailwitness.collect.interface import NotAcknowledged, NotTaken
+from mailwitness.faces.pseudonyms.rules import OWN_PAGES
+from mailwitness.faces.pseudonyms.veil import Veil
 from mailwitness.faces.views.people import Named, Page
 from mailwitness.faces.views.picture import Picture, Pictures, as_of
 from mailwitness.faces.web.reader import Reader, Readers, Recorder, read_act
@@ -111,18 +113,35 @@ def render(request: Request, reader: Reader, shown: Shown) -> Response:
     pictures: Pictures = state.pictures
     template = state.templates.get_template(shown.template)
     theme = request.cookies.get("theme")
+    veil: Veil | None = getattr(request.state, "veil", None)
+    is_open = veil is None or shown.template in OWN_PAGES
     text = template.render(
-        **shown.view,
+        **(shown.view if veil is None or is_open else veil.page(shown.view, shown.subject)),
         reader=reader,
         as_of=as_of(pictures.drawn),
         is_drawing=pictures.is_drawing,
-        failure=pictures.failure,
+        failure=pictures.failure if veil is None else None,
+        is_veiled=veil is not None,
+        subject=_subject(request, shown),
         is_recorded=state.recorder is not None,
         path=request.url.path,
-        here=str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
+        here=address(request.url.path, written(request)),
         theme=theme if theme in ("light", "dark") else "",
     )
     return HTMLResponse(text, status_code=shown.status)
+
+
+def written(request: Request) -> dict[str, str]:
+    """Return the fields of the address as they were written: by somebody who does not see names, with pseudonyms."""
+    veil: Veil | None = getattr(request.state, "veil", None)
+    return dict(request.query_params) if veil is None else dict(veil.written)
+
+
+def _subject(request: Request, shown: Shown) -> str:
+    """Return what of a page somebody who does not see names may ask to see."""
+    if shown.subject.startswith(("access ", "change ", "event ", "finding ")):
+        return shown.subject
+    return written(request).get("name", "")
 
 
 def named_thing(picture: Picture, request: Request, kind: Page) -> int | Shown:
@@ -176,6 +195,6 @@ def event_asked(request: Request) -> str:
 
 def with_query(request: Request, **changed: str | None) -> str:
     """Return the address of this page with some of its fields changed."""
-    query = dict(request.query_params)
+    query = written(request)
     query.update({name: value or "" for name, value in changed.items()})
     return address(request.url.path, query)

@@ -59,6 +59,8 @@ class NamesOf:
         listed = _listed(call.picture, self._kind)
         if words := words_of(call.query.q):
             listed = [each for each in listed if all(word in each[1] for word in words)]
+        if call.veil is not None:  # the order of names would tell whose pseudonym is whose
+            listed = call.veil.reordered(listed)
         after = listed if place is None else [each for each in listed if each[0] > place.key]
         shown = after[: call.query.limit]
         more = len(after) > len(shown)

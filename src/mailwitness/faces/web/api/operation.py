@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailwitness.faces.pseudonyms.veil import Veil
 from mailwitness.faces.views.picture import AsOf, Picture, as_of
 from mailwitness.faces.web.reader import Reader, Role
 
@@ -31,6 +32,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     path: Any
     query: Any
     body: Any = None
+    veil: Veil | None = None
+    """Hides names from whoever does not see them; None for everybody else."""
 
     @property
     def as_of(self) -> AsOf:
@@ -47,6 +50,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     value: msgspec.Struct | Response
     subject: str = ""
     status: int = 200
+    is_covered: bool = False
+    """Whether a whole response was made of what may be shown to those who do not see names."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from mailwitness.collect.interface import BATCH_BYTES
 from mailwitness.errors import MailwitnessError, UsageError
+from mailwitness.faces.pseudonyms.veil import Veil
 from mailwitness.faces.views.picture import AsOf, Pictures, as_of
 from mailwitness.faces.web.api.description import description
 from mailwitness.faces.web.api.operation import VERSION, Answered, Call, Operation
@@ -23,6 +25,7 @@ from mailwitness.faces.web.api.problems import Problem, encoded, problem_respons
 from mailwitness.faces.web.api.table import OPERATIONS
 from mailwitness.faces.web.page import Refused, reader_of, record_read
 from mailwitness.faces.web.reader import Reader
+from mailwitness.faces.web.veiled import COVERED_OPERATIONS, drawn, untold, veil_of
 
 PREFIX = "/api/"
 JSON_BYTES = 64 << 10
@@ -83,6 +86,17 @@ def failed(failure: Exception) -> Response:
 
 async def _answer(request: Request, operation: Operation) -> Response:
     reader = await _reader(request, operation)
+    request = await drawn(request, reader)
+    if veil_of(request) is not None and operation.name not in COVERED_OPERATIONS:
+        raise Problem(403, "This is not made for those who do not see names.", "Ask somebody who sees names for it.")
+    try:
+        return await _answered(request, operation, reader)
+    except (Problem, Refused, MailwitnessError) as failure:
+        raise untold(request, failure) from failure
+
+
+async def _answered(request: Request, operation: Operation, reader: Reader) -> Response:
+    veil = veil_of(request)
     path = read_parameters(((k, str(v)) for k, v in request.path_params.items()), operation.parameters)
     query = read_parameters(request.query_params.multi_items(), operation.query)
     body = await _body(request, operation)
@@ -90,11 +104,12 @@ async def _answer(request: Request, operation: Operation) -> Response:
 
     def work() -> tuple[Answered | None, str]:
         picture = pictures.current
-        etag = etag_of(as_of(picture), reader) if operation.of_trail else ""
+        etag = etag_of(as_of(picture), reader, veil) if operation.of_trail else ""
         if etag and etag in request.headers.get("if-none-match", ""):
             return None, etag
-        call = Call(request=request, reader=reader, picture=picture, path=path, query=query, body=body)
-        return operation.work(call), etag
+        call = Call(request=request, reader=reader, picture=picture, path=path, query=query, body=body, veil=veil)
+        done = operation.work(call)
+        return done if veil is None else _covered(veil, done), etag
 
     answered, etag = await anyio.to_thread.run_sync(work)
     headers = {"ETag": etag, "Vary": "Authorization, Cookie"} if etag else {}
@@ -109,9 +124,19 @@ async def _answer(request: Request, operation: Operation) -> Response:
     return Response(data, answered.status, headers, media_type="application/json")
 
 
-def etag_of(at: AsOf, reader: Reader) -> str:
-    """Return the tag of answers made at a checkpoint, for one role."""
-    return f'"{at.size}-{at.root[:16]}-{reader.role}"'
+def _covered(veil: Veil, done: Answered) -> Answered:
+    """Return an answer as it may be shown to somebody who does not see names. Raises Problem (403) where it cannot."""
+    if not isinstance(done.value, Response):
+        return msgspec.structs.replace(done, value=veil.covered(done.value, done.subject))
+    if not done.is_covered:
+        raise Problem(403, "This is not made for those who do not see names.", "Ask with a role that sees names.")
+    return done
+
+
+def etag_of(at: AsOf, reader: Reader, veil: Veil | None = None) -> str:
+    """Return the tag of answers made at a checkpoint, for one role, and for what of its names is shown."""
+    seen = "" if veil is None else f"-{hashlib.sha256(' '.join(sorted(veil.shown)).encode()).hexdigest()[:16]}"
+    return f'"{at.size}-{at.root[:16]}-{reader.role}{seen}"'
 
 
 async def _reader(request: Request, operation: Operation) -> Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailwitness.collect.interface import Receipt
 from mailwitness.faces.views.findings import FindingView
-from mailwitness.faces.web.api import answers, asking, deciding, watching
+from mailwitness.faces.web.api import answers, asking, deciding, unmasking, watching
 from mailwitness.faces.web.api import parameters as taken
 from mailwitness.faces.web.api.operation import Operation
 from mailwitness.faces.web.api.people import PEOPLE
@@ -186,6 +186,30 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=(404, 409),
         of_trail=False,
         tag="findings",
+    ),
+    Operation(
+        method="GET",
+        path="/unmaskings",
+        name="unmaskings",
+        summary="Who saw whose name though names are hidden, and why.",
+        work=unmasking.unmaskings,
+        answer=unmasking.UnmaskingsAnswer,
+        of_trail=False,
+        tag="pseudonyms",
+    ),
+    Operation(
+        method="POST",
+        path="/unmaskings",
+        name="unmask",
+        summary="See one name, or one record, for half an hour; it is recorded who and why, before anything is shown.",
+        work=unmasking.unmask,
+        body=unmasking.Wish,
+        answer=unmasking.Seen,
+        scope="decide",
+        status=201,
+        errors=(409,),
+        of_trail=False,
+        tag="pseudonyms",
     ),
     Operation(
         method="GET",

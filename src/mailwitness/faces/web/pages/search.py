@@ -24,6 +24,7 @@ from mailwitness.faces.web.page import (
     render,
     with_query,
 )
+from mailwitness.faces.web.veiled import veil_of
 
 LENGTH = 200
 LAST_PAGE = 2_000
@@ -98,7 +99,8 @@ async def export(request: Request) -> Response:
         raise Refused(404, "There is no such export.", f"There are {', '.join(EXPORTS)}.")
     view, asked = await anyio.to_thread.run_sync(work)
     await record_read(request, reader, f"export of {_subject(asked)}")
-    return await anyio.to_thread.run_sync(export_of, form, view)
+    veil = veil_of(request)
+    return await anyio.to_thread.run_sync(export_of, form, view if veil is None else veil.covered(view))
 
 
 async def views(request: Request) -> Response:

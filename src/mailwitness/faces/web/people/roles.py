@@ -42,6 +42,8 @@ TABLE: dict[str, frozenset[Asker]] = {
     "search": _READS,
     "export": _READS,
     "views": _READS,
+    "unmask": _READS,
+    "unmask_do": _READS,
     "sources": _READS,
     "evidence": _READS,
     "coverage": _WATCHES,
