@@ -13,6 +13,9 @@ import httpx
 import pyotp
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from tests.faces.web.conftest import running
+from tests.faces.web.people.corporation import Corporation
+from tests.faces.web.people.openid_provider import OpenIdProvider
 
 from mailwitness.collect.interface import Act, NotAcknowledged, Receipt
 from mailwitness.faces.web.application import application
@@ -160,3 +163,11 @@ def console(shared, portal, tmp_path) -> Iterator[Console]:
         made.add(role, role)
     yield made
     made.people.close()
+
+
+@pytest.fixture
+def corporation(console, tmp_path):
+    provider = OpenIdProvider(console.clock)
+    with running(provider.app) as address:
+        provider.address = address
+        yield Corporation(console, provider, tmp_path)
