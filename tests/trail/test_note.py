@@ -140,3 +140,10 @@ def test_a_damaged_private_key_is_refused(damage):
 def test_a_key_has_a_name_that_a_note_can_carry(name):
     with pytest.raises(UsageError, match="origin"):
         new_signing_key(name)
+
+
+@pytest.mark.parametrize("text", ["key.pub", GO_VERIFIER[:-1] + "V", GO_VERIFIER[:40], GO_VERIFIER.replace("c7", "c8")])
+def test_a_key_that_is_none_says_what_to_give(text):
+    with pytest.raises(VerificationError) as caught:
+        parse_verifier_key(text)
+    assert "mailwitness init" in caught.value.remedy

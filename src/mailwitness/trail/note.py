@@ -87,8 +87,13 @@ def parse_verifier_key(text: str) -> VerifierKey:
     name, key_id, public = _parse_key(text.strip(), VerificationError)
     key = VerifierKey(name, public)
     if key.key_id != key_id:
-        raise VerificationError("the verifier key does not match its own key id: a character of it is wrong")
+        raise VerificationError(
+            "the verifier key does not match its own key id: a character of it is wrong", remedy=_WHOLE
+        )
     return key
+
+
+_WHOLE = "use the whole line, as `mailwitness init` gave it"
 
 
 def _parse_key(text: str, error: type[UsageError | VerificationError]) -> tuple[str, bytes, bytes]:
@@ -96,9 +101,9 @@ def _parse_key(text: str, error: type[UsageError | VerificationError]) -> tuple[
     try:
         name, key_id, data = parts[0], bytes.fromhex(parts[1]), base64.b64decode(parts[2], validate=True)
     except (IndexError, ValueError) as cause:
-        raise error("a key reads name+key id+base64; this does not") from cause
+        raise error("a key reads name+key id+base64; this does not", remedy=_WHOLE) from cause
     if not _is_name(name) or len(key_id) != 4 or data[:1] != ED25519 or len(data) != 33:  # noqa: PLR2004 - the form
-        raise error("a key reads name+key id+base64 of an Ed25519 key; this does not")
+        raise error("a key reads name+key id+base64 of an Ed25519 key; this does not", remedy=_WHOLE)
     return name, key_id, data[1:]
 
 
