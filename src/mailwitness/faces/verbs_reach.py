@@ -13,6 +13,7 @@ from mailwitness.analysis.explain import Explanation
 from mailwitness.analysis.explain import explain as ask_explain
 from mailwitness.analysis.explained_in_bulk import unexplained as ask_unexplained
 from mailwitness.analysis.filters import Filters
+from mailwitness.analysis.kept_rights import standing_of
 from mailwitness.analysis.names import short
 from mailwitness.analysis.naming import with_names_of
 from mailwitness.analysis.presence import End
@@ -143,7 +144,7 @@ def _reach(verb: str, subject: str, trail: Path, at: str | None, right: str | No
     moment = instant_of(at, "--at") or datetime.now(UTC)
     reader = open_reader(trail)
     with Embedded(reader) as engine:
-        standing = rights_over_time(engine, load_observations(trail))
+        standing = standing_of(reader, engine, load_observations(trail))
         coverage = answer_coverage(engine, load_observations(trail), Filters(until=moment), CHANGES)
     meant = standing.identities.resolve(subject, at=moment)
     if not meant.things:
