@@ -144,6 +144,21 @@ def test_a_member_of_a_group_directly_or_not(engine, seen):
     assert (direct, nested) == ("certain", f"limited to: Few ({asked})")
 
 
+def test_an_export_without_scopes_does_not_undo_what_the_act_told(engine, seen):
+    """It shows the same assignment: since the act, and limited as the act said."""
+    stands = {"role": "Mailbox Search", "assignee": "FAB\\acc0", "assignee_form": "account", "name": "search"}
+    of = {"observed_at": AT + timedelta(days=90), "evidence_sha256": "d" * 64}
+    seen.role_assignments.append(RoleAssignment(**of, **stands))
+    rows = [
+        scope(0, "RecipientRestrictionFilter=SamAccountName -eq 'own0'"),
+        assigned(9, "CustomRecipientWriteScope=Few"),
+    ]
+    standing = rights_over_time(engine.hold(rows), seen)
+    assert both(standing) == ["certain", None]
+    [step] = told(standing)["acc0", "open", "Mailbox Search"].way.steps
+    assert step.since.how == "event"
+
+
 def test_an_exported_scope_and_a_later_one_that_differs(engine, seen):
     exported(seen, "Few", RecipientFilter="SamAccountName -eq 'own0'", Exclusive="False")
     seen.role_assignments.append(

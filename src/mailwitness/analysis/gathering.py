@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from mailwitness.analysis.descriptor_entries import Where
-from mailwitness.analysis.limits import Limit
+from mailwitness.analysis.limits import UNSTATED, Limit
 from mailwitness.analysis.list_history import ListHistory, Sight
 from mailwitness.analysis.presence import End, Point, Run, runs_of
 from mailwitness.analysis.right_entry import Entry, Kind
@@ -143,6 +143,7 @@ class Gathering:
             self.list_of(target, context, cloud=(target, context, True) in self.lists).sights.append(sight)
         for (target, context, _cloud), history in self.lists.items():
             self._list_facts(target, context, history, facts)
+        self._limits_told_elsewhere()
         for right, points in self.singles.items():
             runs, lost = runs_of(points)
             if right.kind == "policy":
@@ -161,6 +162,25 @@ class Gathering:
             facts.homes[mailbox] = [Held(value, run) for value, points in values.items() for run in runs_of(points)[0]]
             facts.mailboxes[mailbox] = None
         return facts
+
+    def _limits_told_elsewhere(self) -> None:
+        """Lay what was said of an assignment without its limit to the same assignment whose limit another record tells.
+
+        Otherwise one assignment would be two, and its limit be lost with the record that does not tell it.
+        """
+        told: dict[Single, list[Single]] = {}
+        for right in self.singles:
+            if right.limit != UNSTATED:
+                told.setdefault(right._replace(limit=UNSTATED), []).append(right)
+        for right in [right for right in self.singles if right in told]:
+            for point in self.singles.pop(right):
+                self.singles[max(told[right], key=lambda other: self._nearness(other, point.at))].append(point)
+
+    def _nearness(self, right: Single, at: int) -> tuple[bool, int]:
+        """Return how near a right's latest statement up to a time is, and that it stood by it comes first."""
+        before = [point for point in self.singles[right] if point.at <= at]
+        latest = max(before, key=lambda point: (point.at, point.is_act), default=None)
+        return (latest.stands, latest.at) if latest is not None else (False, -1)
 
     def _list_facts(self, target: int, context: ContextName, history: ListHistory, facts: Facts) -> None:
         entries, lost = history.entries(partial(self.meant, target=target))
