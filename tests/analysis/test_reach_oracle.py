@@ -126,7 +126,5 @@ def test_a_name_that_another_got_later_meant_the_first_one_until_then():
         Step("rename", "acc2", "red"),
         Step("rename", "acc1", "blue"),
         Step("access", "acc1", "own0", by_cmdlet=True),
-        Step("rename", "acc1", "free"),
-        Step("rename", "own0", "blue"),
     ]
     agree(History(rules=rules, steps=steps, snapshots=frozenset({0})))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator
-
 import msgspec
 
 from mailwitness.directory.clock import BEGINNING, STILL
@@ -68,26 +65,12 @@ def spans_of(form: NameForm, seen: list[Seen]) -> tuple[Span, ...]:
             by_name.setdefault(identity_of(form, each.value), []).append(each)
         others = sorted((each for each in seen if each.whole), key=lambda each: each.first)
         return tuple(_alone(name, form, run, others) for name, run in by_name.items())
-    for each in sorted(_after_others(form, seen), key=lambda each: (each.first, each.last)):
+    for each in sorted(seen, key=lambda each: (each.first, each.last)):
         if runs and identity_of(form, runs[-1][0].value) == identity_of(form, each.value):
             runs[-1].append(each)
         else:
             runs.append([each])
     return tuple(_between(runs, place) for place in range(len(runs)))
-
-
-def _after_others(form: NameForm, seen: list[Seen]) -> Iterator[Seen]:
-    """Yield what was seen; a name told only by its end began after the last other name before it."""
-    by_end = sorted((each.last, identity_of(form, each.value)) for each in seen)
-    for each in seen:
-        if each.ends_exactly and each.first == BEGINNING:
-            name, place = identity_of(form, each.value), bisect_left(by_end, (each.last, ""))
-            while place and by_end[place - 1][1] == name:
-                place -= 1
-            if place:
-                yield msgspec.structs.replace(each, first=by_end[place - 1][0] + 1)
-                continue
-        yield each
 
 
 def _between(runs: list[list[Seen]], place: int) -> Span:
