@@ -181,7 +181,7 @@ def is_from(address: str, networks: Sequence[str]) -> bool:
     if not networks:
         return True
     try:
-        peer = ipaddress.ip_address(address.partition("%")[0])  # without the zone of a link-local address
+        peer = ipaddress.ip_address(address)
     except ValueError:
         return False
     if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:

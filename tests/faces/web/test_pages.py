@@ -44,6 +44,7 @@ PAGES = {
     "/login": ("/login",),
     "/me": ("/me",),
     "/people": ("/people",),
+    "/unmask": ("/unmask",),
 }
 NO_PAGES = {
     "/static/{name}",
