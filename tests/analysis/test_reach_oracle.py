@@ -110,9 +110,10 @@ def assert_explained(history: History, standing) -> None:
             assert len(told.ways[0].steps) - 1 == min(hops for _level, _trustee, hops in expected)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=UNHURRIED)
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=UNHURRIED)
 @given(histories())
 def test_random_histories(history):
+    """The same two hundred in every run; tests/fuzz asks five thousand that differ each time."""
     agree(history)
 
 
