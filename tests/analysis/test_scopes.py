@@ -159,6 +159,21 @@ def test_an_export_without_scopes_does_not_undo_what_the_act_told(engine, seen):
     assert step.since.how == "event"
 
 
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("told_at", [0, 1])
+def test_exports_with_and_without_scopes_show_one_assignment(engine, seen, whole, told_at):
+    """Neither tells of a change that nobody witnessed, whichever came first."""
+    exported(seen, "Few", RecipientFilter="SamAccountName -eq 'own0'", Exclusive="False")
+    stands = {"role": "Mailbox Search", "assignee": "FAB\\acc0", "assignee_form": "account", "name": "search"}
+    for number, sha256 in enumerate(("c" * 64, "d" * 64)):
+        of = {"observed_at": AT + timedelta(days=number), "evidence_sha256": sha256, "whole": whole}
+        limit = {"recipient_scope": "CustomRecipientScope", "custom_scope": "few"} if number == told_at else {}
+        seen.role_assignments.append(RoleAssignment(**of, **stands, **limit))
+    standing = rights_over_time(engine.hold([]), seen)
+    assert both(standing) == ["certain", None]
+    assert standing.facts.unwitnessed == []
+
+
 def test_an_exported_scope_and_a_later_one_that_differs(engine, seen):
     exported(seen, "Few", RecipientFilter="SamAccountName -eq 'own0'", Exclusive="False")
     seen.role_assignments.append(

@@ -11,7 +11,7 @@ import msgspec
 from mailwitness.analysis.descriptor_entries import SELF, Atom, Where, atom_of_words
 from mailwitness.analysis.facts_of_directory import role_rights
 from mailwitness.analysis.gathering import Gathering, Single
-from mailwitness.analysis.limits import limit_of_export
+from mailwitness.analysis.limits import UNSTATED, Limit, limit_of_export
 from mailwitness.analysis.list_history import Sight
 from mailwitness.analysis.presence import End
 from mailwitness.analysis.right_entry import READ_FOLDER, SEND_ON_BEHALF, Kind, bit_of
@@ -160,20 +160,23 @@ class FactsOfExports:
                 for thing in self.gathering.meant(name, micros(at))[:1]:
                     limit = limit_of_export(row.recipient_scope, row.custom_scope)
                     seen |= set(role_rights(self.gathering, row.role, thing, row.name, row.product, limit))
+            self._not_shown(seen, at, end, whole=any(row.whole for row in rows))
             for right in seen:
-                self._rescoped(right, at, end)
                 self.gathering.single(right, at, end, stands=True, is_act=False)
-            if any(row.whole for row in rows):
-                organization = self.identities.ensure("the organization", "typed")
-                for right in self.gathering.singles_on("role", organization):
-                    if right not in seen:
-                        self.gathering.single(right, at, end, stands=False, is_act=False)
 
-    def _rescoped(self, right: Single, at: datetime, end: End) -> None:
-        """Note that an assignment seen with this limit does not stand with another one any more."""
-        for other in self.gathering.singles_on("role", right.target):
-            if other != right and other == right._replace(limit=other.limit):
-                self.gathering.single(other, at, end, stands=False, is_act=False)
+    def _not_shown(self, seen: set[Single], at: datetime, end: End, *, whole: bool) -> None:
+        """Note the assignments that an export shows with another limit, or where it is whole, not at all.
+
+        Where one of the two records does not tell the limit, they show the same assignment.
+        """
+        limits: dict[Single, set[Limit | None]] = {}
+        for right in seen:
+            limits.setdefault(right._replace(limit=UNSTATED), set()).add(right.limit)
+        for right in self.gathering.singles_on("role", self.identities.ensure("the organization", "typed")):
+            told = limits.get(right._replace(limit=UNSTATED))
+            has_other = told is not None and right.limit not in told and UNSTATED not in (right.limit, *told)
+            if has_other or (whole and told is None):
+                self.gathering.single(right, at, end, stands=False, is_act=False)
 
 
 def _reaches(applies_to: str | None) -> bool:
