@@ -97,6 +97,14 @@ def migrate(connection: sqlite3.Connection, component: str, steps: Sequence[str]
 
 
 @contextlib.contextmanager
+def opened(trail: Path, component: str, steps: Sequence[str]) -> Iterator[sqlite3.Connection]:
+    """Open the state of a trail with the tables of one component, and close it at the end. Raises as `migrate`."""
+    with contextlib.closing(open_state(trail)) as connection:
+        migrate(connection, component, steps)
+        yield connection
+
+
+@contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Hold the write lock from the start to the end: what was read is still true when it is written."""
     connection.execute("BEGIN IMMEDIATE")

@@ -6,10 +6,10 @@ folder of their schedule else.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from mailwitness.event import instant
 from mailwitness.faces.reports.report import Report
 from mailwitness.faces.reports.seal import SIZE_LIMIT
 from mailwitness.faces.reports.writing import Written
-from mailwitness.state.database import migrate, open_state
+from mailwitness.state import database
 from mailwitness.trail.projection import parse_instant
 
 STEPS = (
@@ -74,15 +74,9 @@ class MadeReport(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[ReportFile, ...]
 
 
-@contextlib.contextmanager
-def register(trail: Path) -> Iterator[sqlite3.Connection]:
+def register(trail: Path) -> AbstractContextManager[sqlite3.Connection]:
     """Open the register of a trail's reports."""
-    connection = open_state(trail)
-    try:
-        migrate(connection, "reports", STEPS)
-        yield connection
-    finally:
-        connection.close()
+    return database.opened(trail, "reports", STEPS)
 
 
 def note(

@@ -6,11 +6,11 @@ An answer counts when it is a leaf of the trail, and is kept here after that; th
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,8 @@ import msgspec
 from mailwitness.errors import UsageError
 from mailwitness.event import instant
 from mailwitness.faces.reports.recertification import Asked, how_to_remove
-from mailwitness.state.database import migrate, open_state, transaction
+from mailwitness.state import database
+from mailwitness.state.database import transaction
 from mailwitness.trail.projection import parse_instant
 
 STEPS = (
@@ -88,15 +89,9 @@ class RecertificationList(msgspec.Struct, frozen=True, kw_only=True):
     left: int
 
 
-@contextlib.contextmanager
-def opened(trail: Path) -> Iterator[sqlite3.Connection]:
+def opened(trail: Path) -> AbstractContextManager[sqlite3.Connection]:
     """Open the lists of a trail."""
-    connection = open_state(trail)
-    try:
-        migrate(connection, "recertification", STEPS)
-        yield connection
-    finally:
-        connection.close()
+    return database.opened(trail, "recertification", STEPS)
 
 
 def keep_list(  # noqa: PLR0913 - what a list is

@@ -12,7 +12,7 @@ import msgspec
 from mailwitness.errors import MailwitnessError
 from mailwitness.event import instant
 from mailwitness.faces.views.picture import AsOf, Picture, as_of
-from mailwitness.state.database import migrate, open_state, transaction
+from mailwitness.state.database import opened, transaction
 from mailwitness.trail.anchors import check_anchors
 from mailwitness.trail.projection import parse_instant
 from mailwitness.trail.verdict import Verdict
@@ -102,11 +102,8 @@ def integrity_view(picture: Picture, anchors: Path | None, key: str | None = Non
 
 def verifications(trail: Path) -> list[Verification]:
     """Return the verifications done from here, the latest first."""
-    connection = _open(trail)
-    try:
+    with opened(trail, "verifications", STEPS) as connection:
         rows = connection.execute("SELECT * FROM verifications_done ORDER BY number DESC LIMIT ?", (KEPT,)).fetchall()
-    finally:
-        connection.close()
     return [_verification(row) for row in rows]
 
 
@@ -158,32 +155,22 @@ class Verifier:
             Fault(file=f.file, what=f.what, first_seq=f.first_seq, last_seq=f.last_seq)
             for f in verdict.findings[:FINDINGS]
         ]
-        connection = _open(self._trail)
-        try:
-            with transaction(connection):
-                connection.execute(
-                    "INSERT INTO verifications_done (at, who, seconds, state, size, root, deep, findings, remarks)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        instant(began),
-                        who,
-                        (datetime.now(UTC) - began).total_seconds(),
-                        verdict.state,
-                        verdict.size,
-                        verdict.root.hex(),
-                        int(deep),
-                        msgspec.json.encode(faults).decode(),
-                        msgspec.json.encode(verdict.remarks).decode(),
-                    ),
-                )
-        finally:
-            connection.close()
-
-
-def _open(trail: Path) -> sqlite3.Connection:
-    connection = open_state(trail)
-    migrate(connection, "verifications", STEPS)
-    return connection
+        with opened(self._trail, "verifications", STEPS) as connection, transaction(connection):
+            connection.execute(
+                "INSERT INTO verifications_done (at, who, seconds, state, size, root, deep, findings, remarks)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    instant(began),
+                    who,
+                    (datetime.now(UTC) - began).total_seconds(),
+                    verdict.state,
+                    verdict.size,
+                    verdict.root.hex(),
+                    int(deep),
+                    msgspec.json.encode(faults).decode(),
+                    msgspec.json.encode(verdict.remarks).decode(),
+                ),
+            )
 
 
 def _verification(row: sqlite3.Row) -> Verification:

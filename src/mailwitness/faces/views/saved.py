@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import msgspec
 
 from mailwitness.errors import UsageError
 from mailwitness.event import instant
-from mailwitness.state.database import migrate, open_state, transaction
+from mailwitness.state.database import opened, transaction
 
 STEPS = (
     """
@@ -36,13 +35,10 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 def saved_views(trail: Path, who: str) -> tuple[SavedView, ...]:
     """Return the views a person saved, by name."""
-    connection = _open(trail)
-    try:
+    with opened(trail, "views", STEPS) as connection:
         rows = connection.execute(
             "SELECT number, name, address FROM views_saved WHERE who = ? ORDER BY name", (who,)
         ).fetchall()
-    finally:
-        connection.close()
     return tuple(SavedView(number=row["number"], name=row["name"], address=row["address"]) for row in rows)
 
 
@@ -53,32 +49,18 @@ def save_view(trail: Path, who: str, name: str, address: str, at: datetime) -> N
         raise UsageError("a saved view needs a name", remedy=f"give one of up to {NAME_LENGTH} characters")
     if not address.startswith("/") or address.startswith(("//", "/\\")) or len(address) > ADDRESS_LENGTH:
         raise UsageError("this is no page of the console", remedy="save a page by the button on it")
-    connection = _open(trail)
-    try:
-        with transaction(connection):
-            count = connection.execute("SELECT count(*) FROM views_saved WHERE who = ?", (who,)).fetchone()[0]
-            if count >= EACH:
-                raise UsageError(f"{EACH} views are saved already", remedy="remove one first")
-            connection.execute(
-                "INSERT INTO views_saved (who, name, address, made_at) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (who, name) DO UPDATE SET address = excluded.address, made_at = excluded.made_at",
-                (who, name, address, instant(at)),
-            )
-    finally:
-        connection.close()
+    with opened(trail, "views", STEPS) as connection, transaction(connection):
+        count = connection.execute("SELECT count(*) FROM views_saved WHERE who = ?", (who,)).fetchone()[0]
+        if count >= EACH:
+            raise UsageError(f"{EACH} views are saved already", remedy="remove one first")
+        connection.execute(
+            "INSERT INTO views_saved (who, name, address, made_at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (who, name) DO UPDATE SET address = excluded.address, made_at = excluded.made_at",
+            (who, name, address, instant(at)),
+        )
 
 
 def remove_view(trail: Path, who: str, number: int) -> None:
     """Forget a view of this person; nothing happens where it is another's."""
-    connection = _open(trail)
-    try:
-        with transaction(connection):
-            connection.execute("DELETE FROM views_saved WHERE who = ? AND number = ?", (who, number))
-    finally:
-        connection.close()
-
-
-def _open(trail: Path) -> sqlite3.Connection:
-    connection = open_state(trail)
-    migrate(connection, "views", STEPS)
-    return connection
+    with opened(trail, "views", STEPS) as connection, transaction(connection):
+        connection.execute("DELETE FROM views_saved WHERE who = ? AND number = ?", (who, number))
